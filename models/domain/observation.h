@@ -1,0 +1,76 @@
+// An observation: one labelled example on its way from a decision fold to the owner of a model.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "models/domain/ids.h"
+
+namespace offerstream {
+
+/// Values are stored; add at the end, never renumber.
+enum class ObservationKind : std::uint8_t {
+  kInterval = 1,  ///< a label interval closed unconverted (y = 0), or a conversion (y = 1)
+  kMature = 2,    ///< the outcome's window closed: the final label
+  kCapRow = 3,    ///< an impression's place in its window and what came of it
+  kMove = 4,      ///< a customer's coordinates changed
+  kLiftRow = 5,   ///< a customer's outcome since enrolment, by arm
+};
+
+/// A customer's segment coordinates as last told to the segment owner.
+struct Coordinates {
+  std::uint64_t micro = 0;      ///< micro-cluster (or founder) id; 0 = never told
+  EventTime time = kNever;
+  std::vector<float> z{};         ///< standardised, winsorised; the dimension of the segment epoch
+  std::uint32_t epoch = 0;      ///< segment epoch of z
+};
+
+/// All kinds share one flat record; a kind uses the fields its comment names, the others stay at their defaults.
+struct Observation {
+  ObservationKind kind = ObservationKind::kInterval;
+  IdHash model = 0;              ///< H64 of the model id: "offer/outcome", "caps", "segments", "lift"
+  EventTime time = kNever;       ///< event time of the label (when the interval or window closed, or the conversion came)
+  std::uint64_t exposure = 0;    ///< Interval, Mature, CapRow: exposure id
+  std::uint32_t x_begin = 0;     ///< Interval, Mature: features of decision time, in the batch's arena
+  std::uint32_t x_size = 0;
+  float y = 0;                   ///< the label: 0 or 1
+  Duration from = 0, to = 0;     ///< Interval: ages since the impression; to = kWholeWindow: instant label, no offset
+  Duration delay = 0;            ///< Mature with y = 1: age of the conversion
+  Money value = 0;               ///< Mature: revenue; CapRow: value of the offer's goal; LiftRow: revenue
+  double served_logit = 0;       ///< Mature: the model's moderated logit at decision time; CapRow: calibrated logit o_i at n = 1
+  double probability = 0;        ///< Mature: the calibrated probability said at decision time
+  double propensity = 0;         ///< Mature: of the choice that led here (0 = unknown)
+  std::uint32_t n = 0;           ///< Mature, CapRow: ordinal of the impression in its window
+  std::uint32_t segment = 0;     ///< stable segment id at decision time (0 = none)
+  std::uint16_t channel = 0xffff;///< plan index of the channel (stored as its hash)
+  std::uint16_t outcome = 0xffff;///< CapRow: plan index of the outcome
+  std::uint8_t arm = 0;          ///< Mature, LiftRow: Arm
+  bool lottery = false;          ///< CapRow: the cap was drawn
+  bool unsubscribed = false;     ///< CapRow: unsubscribe or complaint answered this impression
+  bool instant = false;          ///< history with a known answer
+  double pre_value = 0;          ///< LiftRow: spend before enrolment
+  IdHash customer = 0;           ///< Move: H64 of the customer id (keyed, no personal data)
+  Coordinates old_place{};       ///< Move: as told before (micro 0: the first time)
+  Coordinates new_place{};       ///< Move
+};
+
+/// Interval.to of a label known at once (nothing can still be pending).
+inline constexpr Duration kWholeWindow = INT64_MAX;
+
+/// Observations of one transaction in emission order; features live in one arena. Reused: Clear() keeps capacity.
+struct ObservationBatch {
+  std::vector<Observation> rows{};
+  std::vector<float> arena{};
+
+  std::span<const float> Features(const Observation& row) const {
+    return std::span<const float>(arena).subspan(row.x_begin, row.x_size);
+  }
+  void Clear() {
+    rows.clear();
+    arena.clear();
+  }
+};
+
+}  // namespace offerstream
