@@ -17,6 +17,7 @@ enum class ObservationKind : std::uint8_t {
   kCapRow = 3,    ///< an impression's place in its window and what came of it
   kMove = 4,      ///< a customer's coordinates changed
   kLiftRow = 5,   ///< a customer's outcome since enrolment, by arm
+  kBirth = 6,     ///< sibling prior of a model nobody has published yet; features = m0[d], variance[d], F[kLabelCutsMax]
 };
 
 /// A customer's segment coordinates as last told to the segment owner.
@@ -33,7 +34,7 @@ struct Observation {
   IdHash model = 0;              ///< H64 of the model id: "offer/outcome", "caps", "segments", "lift"
   EventTime time = kNever;       ///< event time of the label (when the interval or window closed, or the conversion came)
   std::uint64_t exposure = 0;    ///< Interval, Mature, CapRow: exposure id
-  std::uint32_t x_begin = 0;     ///< Interval, Mature: features of decision time, in the batch's arena
+  std::uint32_t x_begin = 0;     ///< Interval, Mature: features of decision time, in the batch's arena; Birth: the prior
   std::uint32_t x_size = 0;
   float y = 0;                   ///< the label: 0 or 1
   Duration from = 0, to = 0;     ///< Interval: ages since the impression; to = kWholeWindow: instant label, no offset
