@@ -48,6 +48,7 @@ struct FoldOutput {
   std::size_t fact_count = 0;
   Digest records{}, decided{};                  ///< over records folded, over decisions
 
+  /// Empties all lists and digests; keeps their memory.
   void Clear();
 };
 
@@ -60,6 +61,7 @@ struct PartitionAccount {
   std::vector<IdHash> births{};       ///< models whose birth this partition has told, ordered
   std::uint32_t plan_epoch = 1;
 
+  /// The bytes stored in the meta record, and back; Load is false for bytes that are not an account's.
   void Save(ByteWriter& out) const;
   bool Load(ByteReader& in);
 };
@@ -90,6 +92,7 @@ class DecisionFold {
   void Refold(const Event& event, const EventFacts* facts, EventTime frontier);
   void RefoldClock(EventTime time, EventTime frontier);
 
+  /// The partition's account after the last call. Owned by the fold; valid until the next one.
   const PartitionAccount& account() const;
   /// Sets the account (start, recovery).
   void SetAccount(PartitionAccount account);

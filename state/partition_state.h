@@ -60,9 +60,11 @@ class PartitionState final : public FoldMemory {
   /// Every customer in (hash) order of id: encoded rows without as_of; the independent dump of tests and `state export`.
   Status Dump(const std::function<void(std::string_view id, std::string_view row)>& row);
 
+  /// What the metrics show of this partition; counts since the start, or now.
   struct Sizes {
     std::uint64_t cached = 0, dirty = 0, timers = 0, resident_bytes = 0, tail_events = 0, misses = 0, hits = 0;
   };
+  /// The sizes now. O(1).
   Sizes sizes() const;
 
  private:

@@ -25,6 +25,7 @@ struct StateBatch {
 
   std::string_view Id(const StateRow& r) const { return std::string_view(arena).substr(r.id_begin, r.id_size); }
   std::string_view Value(const StateRow& r) const { return std::string_view(arena).substr(r.value_begin, r.value_size); }
+  /// Drops all keys; keeps the memory.
   void Clear() {
     rows.clear();
     arena.clear();

@@ -12,6 +12,7 @@
 
 namespace offerstream {
 
+/// What becomes of a record that is no event: to the dead-letter topic, counted and passed over, or a stop (exit 1).
 enum class OnBadRecord : std::uint8_t { kDeadLetter, kSkip, kFail };
 
 /// One input topic (or, offline, the mapping of the files).
@@ -23,6 +24,7 @@ struct InputConfig {
   std::string format{};                   ///< "" = recognise; json, cloudevents, confluent
 };
 
+/// How the brokers are reached; names librdkafka knows, the few this program owns are refused with the reason.
 struct KafkaConfig {
   std::string brokers = "localhost:9092";
   std::map<std::string, std::string> common{}, consumer{}, producer{};  ///< librdkafka's names, passed through

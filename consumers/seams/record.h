@@ -9,6 +9,7 @@
 
 namespace offerstream {
 
+/// One record header. Views into the source's buffers, like the record's.
 struct Header {
   std::string_view name{}, value{};
   bool null = false;

@@ -70,6 +70,7 @@ class ByteReader {
   float F32() { return Raw<float>(); }
   double F64() { return Raw<double>(); }
   bool Bool() { return U8() != 0; }
+  /// LEB128 as written by ByteWriter::Varint; 0 once the bytes ran out.
   std::uint64_t Varint() {
     std::uint64_t v = 0;
     for (int shift = 0; shift < 64; shift += 7) {
@@ -80,6 +81,7 @@ class ByteReader {
     ok_ = false;
     return 0;
   }
+  /// A signed varint, zigzag coded; 0 once the bytes ran out.
   std::int64_t ZigZag() {
     const std::uint64_t v = Varint();
     return static_cast<std::int64_t>(v >> 1) ^ -static_cast<std::int64_t>(v & 1);

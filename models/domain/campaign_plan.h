@@ -13,7 +13,7 @@
 
 namespace offerstream {
 
-// Named limits of a plan; the configuration refuses more.
+/// Named limits of a plan; the configuration refuses more.
 inline constexpr std::size_t kChannelsMax = 16;
 inline constexpr std::size_t kOffersMax = 1000;
 inline constexpr std::size_t kOutcomesMax = 4;
@@ -101,6 +101,7 @@ struct CapSpec {
   bool learn = true;
 };
 
+/// A way to reach a customer: what an impression costs there, its cap and its rest time.
 struct ChannelSpec {
   std::string id{};
   IdHash hash = 0;
@@ -110,6 +111,7 @@ struct ChannelSpec {
   double unsubscribe_value = 0;        ///< U: value of a reachable customer, major units
 };
 
+/// What a customer can own.
 struct ProductSpec {
   std::string id{}, category{};
   IdHash hash = 0;
@@ -126,6 +128,7 @@ struct Condition {
   std::vector<Condition> children{};
 };
 
+/// What can be offered: when, on which channels, to whom, and what reaching its goal is worth.
 struct OfferSpec {
   std::string id{}, campaign_id{};
   IdHash hash = 0;
@@ -139,13 +142,16 @@ struct OfferSpec {
   Condition eligible{};
 };
 
+/// What may follow an impression, within its window.
 struct OutcomeSpec {
   std::string id{};
   Duration window = 7 * 86'400'000LL;  ///< W
   bool value_from_event = false;
 };
 
+/// How the offer is drawn once scores are known (models/README.md, "Exploration").
 enum class ExplorePolicy : std::uint8_t { kInverseGap, kSquareCb, kEpsilonGreedy, kThompson, kGreedy };
+/// The draw's parameters: shares of decisions for the lotteries, gamma of inverse gap, epsilon, and the seed.
 struct ExploreSpec {
   ExplorePolicy policy = ExplorePolicy::kInverseGap;
   double kappa = 10, lottery = 0.01, cap_lottery = 0.1;
@@ -153,6 +159,7 @@ struct ExploreSpec {
   std::uint64_t seed = 1;
 };
 
+/// Shares of customers in the holdout and random arms, by salted hash.
 struct ExperimentSpec {
   double holdout = 0.05, random = 0.01;
   std::string salt = "offerstream";
@@ -168,6 +175,7 @@ struct DecideSpec {
   std::vector<std::string> placements{};
 };
 
+/// How fast the models forget and how often they are published.
 struct LearningSpec {
   Duration level_half_life = 7 * 86'400'000LL, slope_half_life = 28 * 86'400'000LL;
   std::uint32_t snapshot_observations = 1000;
@@ -175,11 +183,13 @@ struct LearningSpec {
   bool adopt = true;                   ///< false (adopt: never) freezes what decides
 };
 
+/// What counts as consent.
 struct ConsentSpec {
   bool opt_in = false;                 ///< true: a channel without a given consent is excluded
   bool from_attributes = true;         ///< attribute consent_<channel> = true/false sets it
 };
 
+/// What customers are clustered by.
 struct SegmentSpec {
   std::vector<ProfileNumber> features{};
   std::vector<double> centre{}, scale{};   ///< first standardisation epoch, same length

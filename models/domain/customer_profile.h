@@ -21,6 +21,7 @@ struct DecayedSums {
   EventTime touched = kNever;
 };
 
+/// A customer's word on one channel. Values are stored; never renumber.
 enum class Consent : std::uint8_t { kUnknown = 0, kIn = 1, kOut = 2, kUnsubscribed = 3 };
 
 /// Per channel of the plan (same index).
@@ -88,12 +89,13 @@ struct OwnedProduct {
   EventTime since = 0;
 };
 
+/// One declared attribute with its last value.
 struct AttributeSlot {
   AttributeIndex attribute{};
   AttributeValue value{};
 };
 
-// Named limits of one customer; past them the oldest entry goes and `truncated` counts it.
+/// Named limits of one customer; past them the oldest entry goes and `truncated` counts it.
 inline constexpr std::size_t kExposuresMax = 512;
 inline constexpr std::size_t kSeenEventsMax = 4096;
 inline constexpr std::size_t kOwnedProductsMax = 64;

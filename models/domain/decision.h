@@ -96,6 +96,7 @@ struct Decision {
   std::uint64_t model_version = 0;        ///< of the chosen offer's goal model; 0 = prior
   std::uint32_t plan_epoch = 1;
 
+  /// Back to an empty decision; keeps the lists' memory.
   void Clear();
 };
 

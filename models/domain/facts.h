@@ -53,6 +53,7 @@ struct EventFacts {
   Coordinates move{};
 
   bool empty() const { return decisions.empty() && caps.empty() && !has_impression && !has_move; }
+  /// No facts; keeps the lists' memory.
   void Clear();
   /// Byte form, indices as hashes of the plan's ids. Round-trips bit for bit.
   void Save(const CampaignPlan& plan, ByteWriter& out) const;

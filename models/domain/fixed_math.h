@@ -8,6 +8,7 @@
 
 namespace offerstream::fixed {
 
+/// The constants, as the nearest doubles.
 inline constexpr double kPi = 3.14159265358979323846;
 inline constexpr double kLn2 = 0.69314718055994530942;
 

@@ -65,9 +65,11 @@ struct ObservationBatch {
   std::vector<Observation> rows{};
   std::vector<float> arena{};
 
+  /// The row's slice of the arena; valid until the batch changes.
   std::span<const float> Features(const Observation& row) const {
     return std::span<const float>(arena).subspan(row.x_begin, row.x_size);
   }
+  /// Drops all rows; keeps the memory.
   void Clear() {
     rows.clear();
     arena.clear();

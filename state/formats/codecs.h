@@ -52,6 +52,7 @@ struct StoredModel {
 };
 Result<StoredModel> DecodeModel(std::string_view bytes);
 
+/// A partition's meta record (FORMAT.md, "Meta"). Decoding fails with kCorrupt or kFormatTooNew.
 void EncodeMeta(const PartitionMeta& meta, std::string& out);
 Result<PartitionMeta> DecodeMeta(std::string_view bytes);
 
