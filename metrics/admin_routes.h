@@ -20,6 +20,7 @@ struct HttpRequest {
   std::vector<std::string> parts{};            ///< what the route's `{}` matched
 };
 
+/// What goes back.
 struct HttpReply {
   unsigned status = 200;
   std::string content_type = "application/json";

@@ -8,6 +8,7 @@
 
 namespace offerstream {
 
+/// Prometheus' types; a gauge may fall.
 enum class MetricKind : std::uint8_t { kCounter, kGauge, kHistogram };
 
 /// One metric family. `labels` is a comma-separated list in order; `series_max` bounds how many series it may have

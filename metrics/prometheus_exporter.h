@@ -17,6 +17,7 @@ struct DurationHistogram {
   std::vector<std::uint64_t> counts = std::vector<std::uint64_t>(DurationBuckets().size() + 1);  ///< last: +Inf
   double sum_seconds = 0;
 
+  /// Adds one duration, or another worker's counts. O(buckets).
   void Observe(double seconds);
   void Merge(const DurationHistogram& other);
 };

@@ -63,7 +63,7 @@ SAMPLES = {
     "documented": (
         {"models/a.h": "#pragma once\nnamespace x {\nclass Forward;\n/// Adds.\nint Add(int a, int b);\nint Sub(int a, int b);\n\n"
                        "/// A thing. One thread.\nclass Thing {\n public:\n  explicit Thing(int x);\n  ~Thing();\n  int size() const { return 1; }\n"
-                       "  /// Grows. \n  void Grow();\n\n private:\n  void Secret();\n  int x_;\n};\n\n/// Two.\nstruct Pair {\n  int a = 0;\n  int b = 0;\n};\n}\n"},
+                       "  /// Grows. \n  void Grow();\n\n private:\n  void Secret();\n  int x_;\n};\n\n// Limits.\ninline constexpr int kA = 1;\ninline constexpr int kB = 1;\n\n/// Two.\nstruct Pair {\n  int a = 0;\n  int b = 0;\n};\n}\n"},
         [{"models/a.h": "namespace x {\nint Add(int a, int b);\n}\n"}, {"models/a.h": "namespace x {\nclass Thing {\n};\n}\n"},
          {"models/a.h": "/// A.\nclass T {\n public:\n  void Grow();\n};\n"}, {"models/a.h": "/// A.\nint A();\n\nint B();\n"},
          {"models/a.h": "inline constexpr int kA = 1;\n"}, {"models/a.h": "enum class E { kA };\n"}]),

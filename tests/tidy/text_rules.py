@@ -113,8 +113,9 @@ def functions(code):
 
 
 def documented(tree):
-    """Public declarations in headers carry ///. A group without blank lines needs one comment at its head; fields,
-    forward declarations, aliases, overrides, special members, operators and one-line bodies explain themselves."""
+    """Public declarations in headers carry ///. A group without blank lines needs one comment at its head, a group of
+    constants any comment; fields, forward declarations, aliases, overrides, special members, operators and one-line bodies
+    explain themselves."""
     found = []
     for path in tree.cpp(*CODE_FOLDERS):
         if path.endswith(".h"):
@@ -131,14 +132,16 @@ def undocumented(text, code):
     """[(line, text)] of declarations without a comment; reads indentation-formatted code (clang-format's)."""
     found, lines, bare = [], text.split("\n"), code.split("\n")
     scopes = []  # one per open brace: 'namespace', 'public', 'private' or 'body'
-    covered, pending = False, ""
+    covered, told, pending = False, False, ""
     for number, (line, plain) in enumerate(zip(lines, bare), 1):
         stripped, plain_stripped = line.strip(), plain.strip()
         if not stripped:
-            covered = False
+            covered = told = False
             continue
         if stripped.startswith("///"):
             covered = True
+        elif stripped.startswith("// "):
+            told = True
         elif not plain_stripped:
             pass
         else:
@@ -148,12 +151,13 @@ def undocumented(text, code):
                 in_class = bool(scopes) and scopes[-1] == "public"
                 one_line = "{" in plain and plain_stripped.endswith("}") and "(" in plain
                 field = in_class and not re.search(r"\w\s*\(", plain_stripped) and not re.match(r"(class|struct|enum)\b", plain_stripped)
+                constant = told and re.match(r"(inline\s+)?constexpr\b", plain_stripped)
                 constructor = in_class and re.match(r"(explicit\s+|constexpr\s+)*[A-Z]\w*\(", plain_stripped)
-                if not (one_line or field or constructor):
+                if not (one_line or field or constructor or constant):
                     found.append((number, stripped[:80]))
             if re.fullmatch(r"(public|protected|private):", plain_stripped) and scopes:
                 scopes[-1] = "public" if plain_stripped == "public:" else "private"
-                covered = False
+                covered = told = False
                 continue
         pending = _advance(plain, scopes, pending)
     return found
