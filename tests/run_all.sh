@@ -43,7 +43,7 @@ fi
 
 if [[ $fuzz_seconds != 0 && -f tests/fuzz/CMakeLists.txt ]]; then
   say "fuzzing, $fuzz_seconds s each, under the address and undefined-behaviour sanitizers"
-  if cmake --preset fuzz >"$results/configure-fuzz.log" 2>&1 && cmake --build build/fuzz -j "$jobs" --target fuzzers >&2; then
+  if cmake --preset fuzz -DOFFERSTREAM_FUZZ_SECONDS="$fuzz_seconds" >"$results/configure-fuzz.log" 2>&1 && cmake --build build/fuzz -j "$jobs" --target fuzzers >&2; then
     ctest --test-dir build/fuzz -j "$jobs" -L '^fuzz$' --timeout $((fuzz_seconds + 120)) --output-on-failure --no-tests=ignore \
       --output-junit "$results/fuzz.xml" >&2
   else
