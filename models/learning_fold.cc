@@ -1,0 +1,285 @@
+#include "models/learning_fold.h"
+
+#include <cassert>
+#include <cmath>
+#include <map>
+#include <optional>
+#include <set>
+
+#include "models/domain/bytes.h"
+#include "models/domain/fixed_math.h"
+#include "models/domain/random.h"
+#include "models/evaluating/lift_estimate.h"
+#include "models/learning/response_learner.h"
+
+namespace offerstream {
+namespace {
+
+// First bytes of a saved model. These numbers are stored: add at the end, never renumber.
+constexpr std::uint8_t kSnapshotVersion = 1;
+enum class ModelKind : std::uint8_t { kResponse = 1, kCaps = 2, kSegments = 3, kLift = 4 };
+
+constexpr double kNormal95 = 1.959963984540054;
+constexpr double kMsPerHour = 3'600'000.0;
+
+ModelKind KindOf(std::string_view id) {
+  if (id == "caps") return ModelKind::kCaps;
+  if (id == "segments") return ModelKind::kSegments;
+  if (id == "lift") return ModelKind::kLift;
+  return ModelKind::kResponse;
+}
+
+HalfLives HalfLivesOf(const CampaignPlan& plan) {
+  return {static_cast<double>(plan.learning.level_half_life) / kMsPerHour,
+          static_cast<double>(plan.learning.slope_half_life) / kMsPerHour};
+}
+
+/// One owned model: exactly one of the learners is set, by kind.
+struct OwnedModel {
+  std::string id{};
+  ModelKind kind = ModelKind::kResponse;
+  std::uint64_t version = 0;
+  bool changed = false;
+  std::unique_ptr<ResponseLearner> response{};
+  std::unique_ptr<LiftEstimate> lift{};
+};
+
+/// What every model of a plan shares.
+struct PlanFrame {
+  std::shared_ptr<const CampaignPlan> plan{};
+  std::shared_ptr<const FeatureFrame> features{};
+  HalfLives half_lives{};
+  std::map<IdHash, ModelIndex> response_models{};
+
+  explicit PlanFrame(std::shared_ptr<const CampaignPlan> new_plan) : plan(std::move(new_plan)) {
+    assert(plan != nullptr);
+    features = FeatureFrame::Of(plan->features);
+    half_lives = HalfLivesOf(*plan);
+    for (std::size_t i = 0; i < plan->models(); ++i) response_models.emplace(plan->ModelHash(ModelIndex(i)), ModelIndex(i));
+  }
+  Duration WindowOf(ModelIndex model) const { return plan->outcomes[plan->OutcomeOf(model).value].window; }
+};
+
+PublishedModel Frozen(IdHash hash, const OwnedModel& model, std::uint64_t version) {
+  PublishedModel published;
+  published.model = hash;
+  published.id = model.id;
+  published.version = version;
+  if (model.response) {
+    auto view = std::make_shared<ResponseView>(model.response->View());
+    view->model = hash;
+    view->version = version;
+    published.response = std::move(view);
+  } else if (model.lift) {
+    auto view = std::make_shared<LiftView>(model.lift->View());
+    view->version = version;
+    published.lift = std::move(view);
+  }
+  return published;
+}
+
+/// Decodes a saved model; kView stops where a view has enough.
+Result<OwnedModel> Decode(const PlanFrame& frame, std::string_view id, std::uint64_t version, std::string_view bytes,
+                          ResponseLearner::Part part) {
+  ByteReader in(bytes);
+  OwnedModel model;
+  model.id = std::string(id);
+  model.kind = KindOf(id);
+  model.version = version;
+  const std::uint8_t format = in.U8();
+  const auto kind = static_cast<ModelKind>(in.U8());
+  if (!in.ok()) return Fail(Code::kCorrupt, "snapshot of " + model.id + " is empty");
+  if (format > kSnapshotVersion) return Fail(Code::kFormatTooNew, "snapshot of " + model.id);
+  if (format != kSnapshotVersion || kind != model.kind) return Fail(Code::kCorrupt, "snapshot of " + model.id + ": kind");
+  switch (kind) {
+    case ModelKind::kResponse: {
+      auto learner = ResponseLearner::Restore(in, part);
+      if (!learner) return Fail(learner.error().code, model.id + ": " + learner.error().detail);
+      model.response = std::make_unique<ResponseLearner>(std::move(*learner));
+      const auto planned = frame.response_models.find(H64(id));
+      const Duration window = planned == frame.response_models.end() ? model.response->delay().window()
+                                                                     : frame.WindowOf(planned->second);
+      model.response->Configure(frame.features, frame.half_lives, window);
+      break;
+    }
+    case ModelKind::kLift:
+      model.lift = std::make_unique<LiftEstimate>();
+      model.lift->Restore(in);
+      break;
+    default: return Fail(Code::kCorrupt, "snapshot of " + model.id + ": unknown kind");
+  }
+  const bool whole = part == ResponseLearner::Part::kWhole || kind != ModelKind::kResponse;
+  if (!in.ok() || (whole && !in.AtEnd())) return Fail(Code::kCorrupt, "snapshot of " + model.id);
+  return model;
+}
+
+void Describe(const ResponseLearner& learner, ModelReport& report) {
+  const ProgressiveScore& score = learner.score();
+  report.observations = learner.observations();
+  report.labels = score.labels();
+  report.positives = score.positives();
+  report.rejected = learner.rejected();
+  report.drift_alarms = learner.detector().alarms();
+  report.log_loss_ratio = score.LogLossRatio();
+  report.calibration_ratio = score.Calibration();
+  report.auc = score.Auc();
+  report.coefficient_hash = learner.CoefficientHash();
+  for (const ResponseLearner::Driver& driver : learner.Drivers()) {
+    const double m = driver.coefficient, se = driver.standard_error;
+    report.drivers.push_back({driver.feature, m, fixed::Exp(m), fixed::Exp(m - kNormal95 * se),
+                              fixed::Exp(m + kNormal95 * se), m / se});
+  }
+}
+
+}  // namespace
+
+struct LearningFold::Impl {
+  PlanFrame frame;
+  std::map<IdHash, OwnedModel> models{};
+  std::int64_t unknown = 0;  // observations of models the plan does not name
+
+  explicit Impl(std::shared_ptr<const CampaignPlan> plan) : frame(std::move(plan)) {}
+
+  /// The model an observation is for, made on its first one; null when neither known nor planned.
+  OwnedModel* Find(IdHash hash, ObservationKind kind);
+  OwnedModel Make(std::string id) const;
+};
+
+OwnedModel LearningFold::Impl::Make(std::string id) const {
+  OwnedModel model;
+  model.kind = KindOf(id);
+  model.id = std::move(id);
+  switch (model.kind) {
+    case ModelKind::kResponse: {
+      const ModelIndex index = frame.response_models.at(H64(model.id));
+      model.response = std::make_unique<ResponseLearner>(frame.features, frame.half_lives, frame.WindowOf(index));
+      break;
+    }
+    case ModelKind::kLift: model.lift = std::make_unique<LiftEstimate>(); break;
+    default: break;
+  }
+  return model;
+}
+
+OwnedModel* LearningFold::Impl::Find(IdHash hash, ObservationKind kind) {
+  const auto found = models.find(hash);
+  if (found != models.end()) return &found->second;
+  std::string id;
+  switch (kind) {
+    case ObservationKind::kInterval:
+    case ObservationKind::kMature:
+    case ObservationKind::kBirth: {
+      const auto planned = frame.response_models.find(hash);
+      if (planned == frame.response_models.end()) return nullptr;
+      id = frame.plan->ModelId(planned->second);
+      break;
+    }
+    case ObservationKind::kLiftRow: id = "lift"; break;
+    case ObservationKind::kCapRow: id = "caps"; break;
+    case ObservationKind::kMove: id = "segments"; break;
+    default: return nullptr;
+  }
+  if (H64(id) != hash) return nullptr;
+  return &models.emplace(hash, Make(std::move(id))).first->second;
+}
+
+LearningFold::LearningFold(std::shared_ptr<const CampaignPlan> plan) : impl_(std::make_unique<Impl>(std::move(plan))) {}
+LearningFold::~LearningFold() = default;
+LearningFold::LearningFold(LearningFold&&) noexcept = default;
+LearningFold& LearningFold::operator=(LearningFold&&) noexcept = default;
+
+void LearningFold::Configure(std::shared_ptr<const CampaignPlan> plan) {
+  impl_->frame = PlanFrame(std::move(plan));
+  const PlanFrame& frame = impl_->frame;
+  for (auto& [hash, model] : impl_->models) {
+    if (!model.response) continue;
+    const auto planned = frame.response_models.find(hash);
+    const Duration window =
+        planned == frame.response_models.end() ? model.response->delay().window() : frame.WindowOf(planned->second);
+    model.response->Configure(frame.features, frame.half_lives, window);
+    model.changed = true;
+  }
+}
+
+void LearningFold::Apply(const Observation& row, std::span<const float> x, std::uint64_t offset) {
+  OwnedModel* model = impl_->Find(row.model, row.kind);
+  if (model == nullptr) {
+    ++impl_->unknown;
+    return;
+  }
+  if (offset < model->version) return;  // already inside the snapshot this fold continues from
+  model->version = offset + 1;
+  model->changed = true;
+  switch (model->kind) {
+    case ModelKind::kResponse: model->response->Apply(row, x); break;
+    case ModelKind::kLift: model->lift->Apply(row); break;
+    default: break;
+  }
+}
+
+std::vector<PublishedModel> LearningFold::Publish(std::uint64_t version) {
+  std::vector<PublishedModel> published;
+  for (auto& [hash, model] : impl_->models) {
+    if (!model.changed) continue;
+    published.push_back(Frozen(hash, model, version));
+    model.changed = false;
+  }
+  return published;
+}
+
+std::vector<PublishedModel> LearningFold::All(std::uint64_t version) const {
+  std::vector<PublishedModel> published;
+  for (const auto& [hash, model] : impl_->models) published.push_back(Frozen(hash, model, version));
+  return published;
+}
+
+void LearningFold::Save(IdHash hash, std::string& out) const {
+  const auto found = impl_->models.find(hash);
+  assert(found != impl_->models.end());
+  const OwnedModel& model = found->second;
+  out.clear();
+  ByteWriter writer(out);
+  writer.U8(kSnapshotVersion);
+  writer.U8(static_cast<std::uint8_t>(model.kind));
+  if (model.response) model.response->Save(writer);
+  if (model.lift) model.lift->Save(writer);
+}
+
+Status LearningFold::Restore(std::string_view id, std::uint64_t version, std::string_view bytes) {
+  auto model = Decode(impl_->frame, id, version, bytes, ResponseLearner::Part::kWhole);
+  if (!model) return tl::unexpected<Error>(std::move(model.error()));
+  impl_->models.insert_or_assign(H64(id), std::move(*model));
+  return {};
+}
+
+Result<PublishedModel> LearningFold::Read(const CampaignPlan& plan, std::string_view id, std::uint64_t version,
+                                          std::string_view bytes) {
+  const PlanFrame frame(std::shared_ptr<const CampaignPlan>(&plan, [](const CampaignPlan*) {}));
+  auto model = Decode(frame, id, version, bytes, ResponseLearner::Part::kView);
+  if (!model) return tl::unexpected<Error>(std::move(model.error()));
+  return Frozen(H64(id), *model, version);
+}
+
+std::uint64_t LearningFold::VersionOf(IdHash hash) const {
+  const auto found = impl_->models.find(hash);
+  return found == impl_->models.end() ? 0 : found->second.version;
+}
+
+std::vector<ModelReport> LearningFold::Reports() const {
+  std::vector<ModelReport> reports;
+  for (const auto& [hash, model] : impl_->models) {
+    ModelReport report;
+    report.id = model.id;
+    report.version = model.version;
+    if (model.response) Describe(*model.response, report);
+    if (model.lift) {
+      report.observations = report.labels = model.lift->rows();
+      report.positives = model.lift->converted();
+      report.rejected = model.lift->rejected();
+    }
+    reports.push_back(std::move(report));
+  }
+  return reports;
+}
+
+}  // namespace offerstream
