@@ -37,7 +37,7 @@ _MIDDLE = _BASE + ("consumers/config", "consumers/wire")
 ROOM_MAY_INCLUDE = {
     "models/domain": (),
     "models/seams": ("models/domain",),
-    "models/learning": ("models/domain", "models/seams"),
+    "models/learning": ("models/domain", "models/seams", "models/evaluating"),  # a learner keeps its own honest score
     "models/evaluating": ("models/domain", "models/seams"),
     "models/deciding": ("models/domain", "models/seams", "models/learning", "models/evaluating"),
     "models/folds": ("models/domain", "models/seams", "models/learning", "models/evaluating", "models/deciding"),

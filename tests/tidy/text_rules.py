@@ -114,8 +114,8 @@ def functions(code):
 
 def documented(tree):
     """Public declarations in headers carry ///. A group without blank lines needs one comment at its head, a group of
-    constants any comment; fields, forward declarations, aliases, overrides, special members, operators and one-line bodies
-    explain themselves."""
+    constants any comment; fields, forward declarations, aliases, overrides, special members, operators, Save, Load, Clear, plain
+    accessors and one-line bodies explain themselves."""
     found = []
     for path in tree.cpp(*CODE_FOLDERS):
         if path.endswith(".h"):
@@ -125,7 +125,8 @@ def documented(tree):
 
 _EXEMPT = re.compile(
     r"^(#|using\b|friend\b|namespace\b|public:|protected:|private:|static_assert|extern\b|OFFERSTREAM_|\}|template\s*<>"
-    r"|(enum\s+)?(class|struct)\s+\w+\s*;)|\boperator\b|\boverride\b|=\s*(default|delete)\s*;|^~|^virtual ~")
+    r"|(enum\s+)?(class|struct)\s+\w+\s*;)|\boperator\b|\boverride\b|=\s*(default|delete)\s*;|^~|^virtual ~"
+    r"|^(void Save\(ByteWriter|(bool|Status) Load\(ByteReader|void Clear\(\))|[\w>&*] [a-z_0-9]+\(\) const;")
 
 
 def undocumented(text, code):
