@@ -124,6 +124,7 @@ struct Condition {
   std::uint16_t index = 0;             ///< attribute or product
   double min = -1e300, max = 1e300;    ///< kAttributeRange, inclusive; a missing attribute never matches
   std::vector<IdHash> values{};          ///< kAttributeIn: hashes of the texts (bool: "true"/"false")
+  std::vector<std::string> texts{};      ///< the texts of `values`, for the plan text
   std::vector<std::uint32_t> segments{};
   std::vector<Condition> children{};
 };

@@ -1,0 +1,29 @@
+#include "consumers/commands/check.h"
+
+#include <cstdio>
+
+#include <fmt/format.h>
+
+namespace offerstream {
+
+std::unique_ptr<Config> LoadOrExplain(const std::string& path, const std::map<std::string, std::string>& set) {
+  LoadedConfig loaded = LoadConfig(path, set);
+  for (const ConfigError& warning : loaded.warnings) fmt::print(stderr, "warning: {}\n", warning.Text());
+  for (const ConfigError& error : loaded.errors) fmt::print(stderr, "{}\n", error.Text());
+  return std::move(loaded.config);
+}
+
+int RunCheck(const CheckOptions& options) {
+  const LoadedConfig loaded = LoadConfig(options.config, options.set);
+  for (const ConfigError& error : loaded.errors) fmt::print("{}\n", error.Text());
+  if (!loaded.errors.empty()) {
+    fmt::print(stderr, "{}: {} mistakes\n", options.config, loaded.errors.size());
+    return ExitCode(Code::kConfiguration);
+  }
+  const CampaignPlan& plan = *loaded.config->plan;
+  fmt::print("{}: sound; {} offers, {} channels, {} features, plan {:016x}\n", options.config, plan.offers.size(), plan.channels.size(),
+             plan.features.size(), plan.digest);
+  return 0;
+}
+
+}  // namespace offerstream

@@ -1,0 +1,19 @@
+#include "consumers/commands/version.h"
+
+#include <cstdio>
+
+#include <fmt/format.h>
+
+namespace offerstream {
+
+namespace {
+constexpr const char* kVersion = "0.1.0";
+}  // namespace
+
+int RunVersion(const VersionOptions& options) {
+  if (options.json) fmt::print("{{\"version\":\"{}\",\"compiler\":\"{}\"}}\n", kVersion, __VERSION__);
+  else fmt::print("offerstream {} (g++ {})\n", kVersion, __VERSION__);
+  return 0;
+}
+
+}  // namespace offerstream

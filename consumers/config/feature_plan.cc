@@ -1,0 +1,240 @@
+// The feature schema from section `features`: which numbers a model sees, in which order, under which names.
+#include <set>
+
+#include <fmt/format.h>
+
+#include "consumers/config/plan_builder.h"
+#include "consumers/config/quantity_text.h"
+#include "consumers/config/settings.h"
+#include "models/domain/random.h"
+#include "models/model_view.h"
+
+namespace offerstream {
+
+namespace {
+
+using Kind = YamlNode::Kind;
+
+// Centre and scale of each profile number on customers of a bank or a shop: close is enough, the prior needs numbers
+// of the order of one.
+constexpr ScaledNumber kScales[] = {
+    {ProfileNumber::kRecency, 3.0, 1.5},       {ProfileNumber::kFrequency, 1.0, 1.0},  {ProfileNumber::kMonetary, 4.0, 2.0},
+    {ProfileNumber::kDeposits, 3.0, 3.0},      {ProfileNumber::kWithdrawals, 3.0, 3.0}, {ProfileNumber::kNetFlow, 0.0, 4.0},
+    {ProfileNumber::kTenure, 4.0, 2.0},        {ProfileNumber::kProductsOwned, 1.0, 1.0},
+    {ProfileNumber::kDaysSinceClick, 3.5, 2.0}, {ProfileNumber::kClickRate, 0.05, 0.05}, {ProfileNumber::kEngagement, 1.0, 1.0},
+    {ProfileNumber::kImpressions, 1.5, 1.0},
+};
+static_assert(std::size(kScales) == kProfileNumbers);
+
+constexpr std::string_view kWeekdays[] = {"mon", "tue", "wed", "thu", "fri", "sat", "sun"};
+
+class FeatureBuilder {
+ public:
+  FeatureBuilder(const YamlNode& root, CampaignPlan& plan, Mistakes& mistakes)
+      : node_(root.Find("features")), root_(root), plan_(plan), mistakes_(mistakes) {}
+
+  void Build() {
+    Add({FeatureKind::kBias, 0, 0, 0, 1, "bias"});
+    Block("bias");
+    Attributes();
+    for (const ScaledNumber& number : ReadScaledNumbers(node_, "features.profile", mistakes_)) {
+      Add({FeatureKind::kProfileNumber, static_cast<std::uint16_t>(number.number), 0, number.centre, number.scale,
+           std::string(Name(number.number))});
+    }
+    Block("profile");
+    if (ReadBool(node_, "features.products")) {
+      for (std::size_t i = 0; i < plan_.products.size(); ++i) {
+        Add({FeatureKind::kOwnsProduct, Index(i), 0, 0, 1, "owns=" + plan_.products[i].id});
+      }
+    }
+    Block("products");
+    Time();
+    const bool segment = Bool("features.segment", !plan_.segments.features.empty());
+    if (segment && plan_.segments.features.empty()) Wrong("segment", "segments are turned off (segments.features is empty)");
+    if (segment) {
+      for (std::size_t slot = 0; slot < SegmentView::kSlots; ++slot) {
+        Add({FeatureKind::kSegmentSlot, 0, Index(slot), 0, 1, fmt::format("segment={}", slot)});
+      }
+    }
+    Block("segment");
+    schema().candidate_begin = schema().features.size();
+    Candidates(segment);
+    CheckSize();
+    std::string names;
+    for (const FeatureSpec& feature : schema().features) names += feature.name + "\n";
+    schema().epoch = static_cast<std::uint32_t>(H64(names));
+  }
+
+ private:
+  FeatureSchema& schema() { return plan_.features; }
+  static std::uint16_t Index(std::size_t i) { return static_cast<std::uint16_t>(i); }
+  void Add(FeatureSpec feature) {
+    if (!names_.insert(feature.name).second) {
+      mistakes_.Add(node_ != nullptr ? node_->place : root_.place, fmt::format("features: two are called '{}'", feature.name));
+    }
+    schema().features.push_back(std::move(feature));
+  }
+  // Ends a block: what was added since the last one counts under this name.
+  void Block(std::string_view name) {
+    if (schema().size() > counted_) blocks_ += fmt::format("{}{} {}", blocks_.empty() ? "" : ", ", name, schema().size() - counted_);
+    counted_ = schema().size();
+  }
+  bool Bool(std::string_view path, bool standard) { return ReadNode(node_, path) != nullptr ? ReadBool(node_, path) : standard; }
+  void Wrong(std::string_view key, std::string_view message) {
+    const YamlNode* child = node_ != nullptr ? node_->Find(key) : nullptr;
+    mistakes_.Add(child != nullptr ? child->place : root_.place, fmt::format("features.{}: {}", key, message));
+  }
+
+  void Attributes() {
+    const YamlNode* list = node_ != nullptr ? node_->Find("attributes") : nullptr;
+    for (std::size_t i = 0; i < plan_.attributes.size(); ++i) {
+      // The list's own entries come first in the plan's table, in their order.
+      const YamlNode* entry = list != nullptr && i < list->children.size() ? &list->children[i] : nullptr;
+      if (entry == nullptr || !ReadBool(entry, "features.attributes[].feature")) continue;
+      const AttributeSpec& attribute = plan_.attributes[i];
+      if (attribute.type == AttributeType::kNumber) {
+        Add({FeatureKind::kAttributeNumber, Index(i), 0, attribute.centre, attribute.scale, attribute.name});
+        if (ReadBool(entry, "features.attributes[].missing")) {
+          Add({FeatureKind::kAttributeMissing, Index(i), 0, 0, 1, attribute.name + ":missing"});
+        }
+      } else if (attribute.type == AttributeType::kBool) {
+        Add({FeatureKind::kAttributeLevel, Index(i), 0, 0, 1, attribute.name});
+      } else {
+        for (std::size_t level = 0; level < attribute.levels.size(); ++level) {
+          Add({FeatureKind::kAttributeLevel, Index(i), Index(level), 0, 1, attribute.name + "=" + attribute.levels[level]});
+        }
+      }
+    }
+    Block("attributes");
+  }
+
+  void Time() {
+    const std::string time = ReadText(node_, "features.time");
+    if (time != "false") {
+      Add({FeatureKind::kHourSin, 0, 0, 0, 1, "hour_sin"});
+      Add({FeatureKind::kHourCos, 0, 0, 0, 1, "hour_cos"});
+    }
+    if (time == "week" || time == "true") {
+      for (std::size_t day = 0; day < 7; ++day) Add({FeatureKind::kWeekday, 0, Index(day), 0, 1, fmt::format("weekday={}", kWeekdays[day])});
+    }
+    Block("time");
+  }
+
+  void Candidates(bool segment) {
+    const std::size_t channels = plan_.channels.size();
+    if (Bool("features.channel", channels > 1)) {
+      for (std::size_t c = 0; c < channels; ++c) {
+        Add({FeatureKind::kChannel, Index(c), 0, 0, 1, "channel=" + plan_.channels[c].id});
+      }
+      Add({FeatureKind::kChannelClickRate, 0, 0, 0.05, 0.1, "channel_click_rate"});
+    }
+    Block("channel");
+    if (ReadBool(node_, "features.ordinal")) Add({FeatureKind::kImpressionOrdinal, 0, 0, 0, 1, "impression_ordinal"});
+    Block("ordinal");
+    const std::size_t cross = SegmentView::kSlots * channels;
+    const bool fits = schema().size() + cross <= static_cast<std::size_t>(ReadInteger(node_, "features.max"));
+    if (!Crossed(segment && channels > 1 && fits)) return;
+    if (!segment) Wrong("crosses", "segment x channel needs features.segment");
+    for (std::size_t slot = 0; slot < SegmentView::kSlots; ++slot) {
+      for (std::size_t c = 0; c < channels; ++c) {
+        Add({FeatureKind::kSegmentChannel, Index(c), Index(slot), 0, 1, fmt::format("segment={}*channel={}", slot, plan_.channels[c].id)});
+      }
+    }
+    Block("crosses");
+  }
+
+  // Whether segment x channel is wanted; [[segment, channel]] is the only cross there is.
+  bool Crossed(bool standard) {
+    const YamlNode* crosses = ReadNode(node_, "features.crosses");
+    if (crosses == nullptr) return standard;
+    bool wanted = false;
+    const bool list = crosses->Is(Kind::kList);
+    for (const YamlNode& pair : crosses->children) {
+      const bool known = list && pair.Is(Kind::kList) && pair.children.size() == 2 && pair.children[0].text == "segment" &&
+                         pair.children[1].text == "channel";
+      if (!known) mistakes_.Add(pair.place, "features.crosses: only [segment, channel] is supported yet");
+      wanted = wanted || known;
+    }
+    if (!list) Wrong("crosses", "a list of pairs is wanted, like [[segment, channel]]");
+    return wanted;
+  }
+
+  void CheckSize() {
+    const auto max = static_cast<std::size_t>(ReadInteger(node_, "features.max"));
+    if (schema().size() > max) {
+      Wrong("max", fmt::format("{} features are more than {}: {}", schema().size(), max, blocks_));
+    }
+  }
+
+  const YamlNode* node_;
+  const YamlNode& root_;
+  CampaignPlan& plan_;
+  Mistakes& mistakes_;
+  std::set<std::string> names_{};
+  std::string blocks_{};
+  std::size_t counted_ = 0;
+};
+
+// One entry of a list of profile numbers.
+void ReadScaledNumber(const YamlNode& node, std::string_view path, std::vector<ScaledNumber>& numbers, Mistakes& mistakes) {
+  const YamlNode* name = node.Is(Kind::kMap) ? node.Find("name") : &node;
+  if (name == nullptr || !name->Is(Kind::kScalar)) {
+    mistakes.Add(node.place, fmt::format("{}: a name or {{name, center, scale}} is wanted", path));
+    return;
+  }
+  std::vector<std::string> known;
+  ScaledNumber number;
+  bool found = false;
+  for (const ScaledNumber& candidate : kScales) {
+    known.emplace_back(Name(candidate.number));
+    if (known.back() == name->text) {
+      number = candidate;
+      found = true;
+    }
+  }
+  if (!found) {
+    mistakes.AddUnknown(name->place, fmt::format("{}: no profile number '{}'", path, name->text), name->text, known);
+    return;
+  }
+  for (std::size_t i = 0; i < node.keys.size(); ++i) {
+    const std::string& key = node.keys[i].text;
+    const YamlNode& value = node.children[i];
+    double parsed = 0;
+    if (key == "name") continue;
+    if (key != "center" && key != "scale") {
+      mistakes.AddUnknown(node.keys[i].place, fmt::format("{}.{}: unknown key", path, key), key, {"name", "center", "scale"});
+    } else if (!value.Is(Kind::kScalar) || !ParseNumber(value.text, parsed) || (key == "scale" && parsed <= 0)) {
+      mistakes.Add(value.place, fmt::format("{}.{}: a {}number is wanted", path, key, key == "scale" ? "positive " : ""));
+    } else {
+      (key == "center" ? number.centre : number.scale) = parsed;
+    }
+  }
+  for (const ScaledNumber& other : numbers) {
+    if (other.number == number.number) mistakes.Add(name->place, fmt::format("{}: '{}' is given twice", path, name->text));
+  }
+  numbers.push_back(number);
+}
+
+}  // namespace
+
+std::vector<ScaledNumber> ReadScaledNumbers(const YamlNode* parent, std::string_view path, Mistakes& mistakes) {
+  std::vector<ScaledNumber> numbers;
+  const YamlNode* node = ReadNode(parent, path);
+  std::optional<YamlNode> standard;
+  if (node == nullptr) {
+    standard = ParseYamlValue(std::string(SettingOf(path).standard), Place{}, mistakes);
+    node = &*standard;
+  }
+  if (!node->Is(Kind::kList)) {
+    mistakes.Add(node->place, fmt::format("{}: a list of profile numbers is wanted, like [recency, click_rate]", path));
+    return numbers;
+  }
+  for (const YamlNode& child : node->children) ReadScaledNumber(child, path, numbers, mistakes);
+  return numbers;
+}
+
+void BuildFeatures(const YamlNode& root, CampaignPlan& plan, Mistakes& mistakes) {
+  FeatureBuilder(root, plan, mistakes).Build();
+}
+
+}  // namespace offerstream
