@@ -60,7 +60,7 @@ LIBRARY_HOME = (
     (r"fmt/", r".*\.cc"),
     (r"Eigen/", r"models/.*"),
     (r"simdjson", r"consumers/wire/event_decoder\.cc"),
-    (r"(librdkafka/)?rdkafka", r"consumers/kafka/kafka_client\.cc"),
+    (r"(librdkafka/)?rdkafka", r"consumers/kafka/kafka_(client\.cc|producer\.cc|handle\.h)"),
     (r"rocksdb/", r"state/rocksdb_store\.cc"),
     (r"yaml-cpp/", r"consumers/config/yaml_document\.cc"),
     (r"CLI/", r"consumers/commands/cli\.cc"),
