@@ -16,7 +16,8 @@ class FoldMemory {
   virtual ~FoldMemory() = default;
 
   /// The customer, loaded or created (created: empty profile with id and hash set, channels sized to the plan). It is
-  /// marked dirty since transaction `seq`. Total: a store that fails ends the process (exit 75).
+  /// marked dirty since transaction `seq`, unless its as_of >= seq (recovery: the row includes it; an erased customer's
+  /// tombstone then shows as an empty profile with that as_of). Total: a store that fails ends the process (exit 75).
   virtual CustomerProfile& Open(std::string_view id, IdHash hash, TxnSeq seq) = 0;
   /// Reads without creating or marking; null when there is no such customer. For the API and for tests.
   virtual const CustomerProfile* Find(std::string_view id, IdHash hash) = 0;
@@ -25,7 +26,7 @@ class FoldMemory {
   /// Tells that profile.next_due changed.
   virtual void Reschedule(CustomerProfile& profile) = 0;
   /// The customer with the earliest timer due at or before `limit`, ties by customer hash then id, opened as by Open;
-  /// null when none is due.
+  /// null when none is due. Customers whose as_of >= seq are passed over (recovery: their rows include it).
   virtual CustomerProfile* NextDue(EventTime limit, TxnSeq seq) = 0;
 };
 

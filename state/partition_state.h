@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string_view>
@@ -57,7 +58,11 @@ class PartitionState final : public FoldMemory {
   void SetFloor(const FoldPosition& floor);
   const FoldPosition& floor() const;
 
-  /// Every customer in (hash) order of id: encoded rows without as_of; the independent dump of tests and `state export`.
+  /// Recovery: transaction `position.seq` of the tail has been re-folded; `events` of it count into the tail. Live
+  /// transactions are told by TakeShare.
+  void Refolded(const FoldPosition& position, std::uint64_t events);
+
+  /// Every customer in ascending order of id: encoded rows without as_of; the independent dump of tests and `state export`.
   Status Dump(const std::function<void(std::string_view id, std::string_view row)>& row);
 
   /// What the metrics show of this partition; counts since the start, or now.

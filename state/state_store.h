@@ -21,15 +21,18 @@ class StateStore {
  public:
   virtual ~StateStore() = default;
 
-  /// The row of a customer, or empty when there is none. `value` is overwritten.
+  /// The row of a customer, or empty when there is none. `value` is overwritten. An erased customer's row is a tombstone
+  /// (PeekProfile tells) until the floor has passed its as_of.
   virtual Status Load(std::int32_t partition, std::string_view customer_id, std::string& value) = 0;
   /// Many at once, ids in ascending order; calls back with index and value for those found.
   virtual Status LoadMany(std::int32_t partition, const std::vector<std::string_view>& ids,
                           const std::function<void(std::size_t, std::string_view)>& found) = 0;
-  /// Every row of a partition in key order; stops when the callback says false.
+  /// Every row of a partition in key order, tombstones included; stops when the callback says false. The callback does
+  /// not call the store.
   virtual Status Scan(std::int32_t partition,
                       const std::function<bool(std::string_view customer_id, std::string_view value)>& row) = 0;
-  /// Writes the batch and the partition's meta row: after a crash all are there or none is.
+  /// Writes the batch and the partition's meta row: after a crash all are there or none is. A row without value becomes a
+  /// tombstone with its as_of; tombstones with as_of <= meta.floor.seq go, unless meta.restoring.
   /// Any error is fatal to the process (exit 75; a restart recovers from the older checkpoint): no retry, no repair.
   /// REQUIRES: the broker has confirmed the transaction.
   virtual Status Write(std::int32_t partition, const StateBatch& batch, const PartitionMeta& meta) = 0;
@@ -52,6 +55,9 @@ class StateStore {
   virtual Status WritePlan(std::uint32_t epoch, std::string_view text) = 0;
   virtual Result<std::map<std::uint32_t, std::string>> LoadPlans() = 0;
 
+  /// A row turned out to be damaged although the store read it without complaint: the next open sets this copy aside
+  /// (quarantine) and starts afresh. Call before ending the process.
+  virtual void MarkDamaged() = 0;
   /// Makes everything written durable (fsync of the log). Called on a clean stop.
   virtual Status Sync() = 0;
   /// Sizes for the metrics: bytes and estimated keys by family name.

@@ -1,7 +1,8 @@
 // Internal byte formats, each framed with format, version, length and checksum. Grammars in FORMAT.md.
 #pragma once
 
-#include <memory_resource>
+#include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,10 +22,14 @@ void EncodeProfile(const CampaignPlan& plan, const CustomerProfile& profile, Txn
 Status DecodeProfile(const CampaignPlan& plan, std::string_view bytes, CustomerProfile& profile);
 /// The row's bytes without as_of: equal for equal customers.
 std::string_view ProfileBody(std::string_view bytes);
-/// Reads as_of and the earliest timer without decoding the rest.
+/// The row of an erased customer in the store: nothing but the transaction that erased it. Appends.
+void EncodeTombstone(TxnSeq as_of, std::string& out);
+/// Reads as_of and the earliest timer without decoding the rest; also tells a tombstone from a profile. kCorrupt,
+/// kFormatTooNew.
 struct RowPeek {
   TxnSeq as_of = 0;
   EventTime next_due = INT64_MAX;
+  bool gone = false;            ///< the customer was erased in transaction as_of
 };
 Result<RowPeek> PeekProfile(std::string_view bytes);
 

@@ -1,0 +1,172 @@
+#include "state/customer_slab.h"
+
+#include <sys/mman.h>
+
+#include <boost/unordered/unordered_flat_set.hpp>
+#include <cassert>
+#include <new>
+
+namespace offerstream {
+namespace {
+
+constexpr std::size_t kChunkBytes = 2u << 20;
+constexpr std::size_t kSlotsPerChunk = kChunkBytes / sizeof(CustomerSlot);
+// The index holds slots and sleepers alike; this bit tells them apart.
+constexpr std::uint32_t kSleeperBit = 1u << 31;
+
+struct Key {
+  std::string_view id;
+  IdHash hash;
+};
+
+struct ChunkDeleter {
+  void operator()(std::byte* chunk) const { ::operator delete(chunk, std::align_val_t{kChunkBytes}); }
+};
+
+}  // namespace
+
+struct CustomerSlab::Impl {
+  // Hash and equality look through the reference at the customer: the index itself stores four bytes.
+  struct HashOf {
+    using is_transparent = void;
+    using is_avalanching = void;  // SipHash is: no second mixing
+    const Impl* impl;
+    std::size_t operator()(std::uint32_t ref) const { return impl->HashAt(ref); }
+    std::size_t operator()(const Key& key) const { return key.hash; }
+  };
+  struct SameCustomer {
+    using is_transparent = void;
+    const Impl* impl;
+    bool operator()(std::uint32_t a, std::uint32_t b) const { return a == b; }
+    bool operator()(const Key& key, std::uint32_t ref) const { return impl->Is(ref, key); }
+    bool operator()(std::uint32_t ref, const Key& key) const { return impl->Is(ref, key); }
+  };
+
+  explicit Impl(std::pmr::memory_resource& pool) : pool(pool), index(0, HashOf{this}, SameCustomer{this}) {}
+  ~Impl() {
+    for (std::uint32_t i = 0; i < next_slot; ++i) Slot(i).~CustomerSlot();
+  }
+
+  std::byte* Place(std::uint32_t i) const {
+    return chunks[i / kSlotsPerChunk].get() + (i % kSlotsPerChunk) * sizeof(CustomerSlot);
+  }
+  CustomerSlot& Slot(std::uint32_t i) const { return *std::launder(reinterpret_cast<CustomerSlot*>(Place(i))); }
+  IdHash HashAt(std::uint32_t ref) const { return (ref & kSleeperBit) ? sleepers[ref ^ kSleeperBit].hash : Slot(ref).hash; }
+  bool Is(std::uint32_t ref, const Key& key) const {
+    if (ref & kSleeperBit) {
+      const Sleeper& s = sleepers[ref ^ kSleeperBit];
+      return s.hash == key.hash && s.id == key.id;
+    }
+    const CustomerSlot& slot = Slot(ref);
+    return slot.hash == key.hash && std::string_view(slot.id) == key.id;
+  }
+
+  void AddChunk() {
+    void* chunk = ::operator new(kChunkBytes, std::align_val_t{kChunkBytes});
+    // The first chunk stays on small pages: a partition with few customers should not cost 2 MiB.
+    if (!chunks.empty()) (void)::madvise(chunk, kChunkBytes, MADV_HUGEPAGE);
+    chunks.emplace_back(static_cast<std::byte*>(chunk));
+  }
+
+  std::pmr::memory_resource& pool;
+  std::vector<std::unique_ptr<std::byte, ChunkDeleter>> chunks{};
+  std::uint32_t next_slot = 0;
+  std::vector<std::uint32_t> free_slots{};
+  std::vector<Sleeper> sleepers{};
+  std::vector<std::uint32_t> free_sleepers{};
+  boost::unordered_flat_set<std::uint32_t, HashOf, SameCustomer> index;
+};
+
+CustomerSlab::CustomerSlab(std::pmr::memory_resource& pool) : impl_(std::make_unique<Impl>(pool)) {}
+CustomerSlab::~CustomerSlab() = default;
+
+CustomerRef CustomerSlab::Find(std::string_view id, IdHash hash) const {
+  const auto found = impl_->index.find(Key{id, hash});
+  CustomerRef ref;
+  if (found == impl_->index.end()) return ref;
+  if (*found & kSleeperBit) {
+    ref.sleeper = *found ^ kSleeperBit;
+  } else {
+    ref.slot = *found;
+  }
+  return ref;
+}
+
+bool CustomerSlab::Prefetch(std::string_view id, IdHash hash) const {
+  const CustomerRef ref = Find(id, hash);
+  if (ref.slot == kNoRef) return false;
+  const auto* bytes = reinterpret_cast<const char*>(&impl_->Slot(ref.slot));
+  for (std::size_t line = 0; line < sizeof(CustomerSlot); line += 64) __builtin_prefetch(bytes + line, 1);
+  return true;
+}
+
+CustomerSlot& CustomerSlab::New(std::string_view id, IdHash hash) {
+  std::uint32_t number = 0;
+  if (!impl_->free_slots.empty()) {
+    number = impl_->free_slots.back();
+    impl_->free_slots.pop_back();
+    impl_->Slot(number).~CustomerSlot();
+  } else {
+    number = impl_->next_slot;
+    assert(number < kSleeperBit);
+    if (number / kSlotsPerChunk == impl_->chunks.size()) impl_->AddChunk();
+    ++impl_->next_slot;
+  }
+  auto* slot = new (impl_->Place(number)) CustomerSlot(CustomerProfile::allocator_type(&impl_->pool));
+  slot->number = number;
+  slot->live = true;
+  slot->hash = hash;
+  slot->id = id;
+  impl_->index.insert(number);
+  return *slot;
+}
+
+void CustomerSlab::Free(CustomerSlot& slot) {
+  assert(slot.live && slot.first_dirty == 0);
+  const std::uint32_t number = slot.number;
+  impl_->index.erase(impl_->index.find(Key{slot.id, slot.hash}));
+  // An empty profile takes its place, so its vectors return to the pool now and the slot stays readable as "not live".
+  slot.~CustomerSlot();
+  new (&slot) CustomerSlot(CustomerProfile::allocator_type(&impl_->pool));
+  slot.number = number;
+  impl_->free_slots.push_back(number);
+}
+
+CustomerSlot& CustomerSlab::At(std::uint32_t slot) { return impl_->Slot(slot); }
+const CustomerSlot& CustomerSlab::At(std::uint32_t slot) const { return impl_->Slot(slot); }
+
+std::uint32_t CustomerSlab::Sleep(std::string_view id, IdHash hash, EventTime due) {
+  std::uint32_t number = 0;
+  if (!impl_->free_sleepers.empty()) {
+    number = impl_->free_sleepers.back();
+    impl_->free_sleepers.pop_back();
+  } else {
+    number = static_cast<std::uint32_t>(impl_->sleepers.size());
+    impl_->sleepers.emplace_back();
+  }
+  Sleeper& s = impl_->sleepers[number];
+  s.id = id;
+  s.hash = hash;
+  s.due = due;
+  impl_->index.insert(number | kSleeperBit);
+  return number;
+}
+
+void CustomerSlab::Wake(std::uint32_t sleeper) {
+  Sleeper& s = impl_->sleepers[sleeper];
+  impl_->index.erase(impl_->index.find(Key{s.id, s.hash}));
+  s = Sleeper{};
+  impl_->free_sleepers.push_back(sleeper);
+}
+
+const Sleeper& CustomerSlab::SleeperAt(std::uint32_t sleeper) const { return impl_->sleepers[sleeper]; }
+std::uint32_t CustomerSlab::capacity() const { return impl_->next_slot; }
+std::uint32_t CustomerSlab::sleeper_capacity() const { return static_cast<std::uint32_t>(impl_->sleepers.size()); }
+std::uint64_t CustomerSlab::live() const { return impl_->next_slot - impl_->free_slots.size(); }
+std::uint64_t CustomerSlab::sleepers() const { return impl_->sleepers.size() - impl_->free_sleepers.size(); }
+std::uint64_t CustomerSlab::used_bytes() const {
+  // The index keeps at most 7/8 full groups of 15 with 16 bytes of metadata: about 5.1 bytes a bucket.
+  return live() * sizeof(CustomerSlot) + sleepers() * sizeof(Sleeper) + impl_->index.bucket_count() * 6;
+}
+
+}  // namespace offerstream

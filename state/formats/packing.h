@@ -1,0 +1,81 @@
+// Parts that several formats share: times with short forms for "never", deltas, sparse feature vectors, dictionaries of
+// plan hashes. Grammar in FORMAT.md, "Parts".
+#pragma once
+
+#include <bit>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "models/domain/bytes.h"
+#include "models/domain/ids.h"
+
+namespace offerstream {
+
+/// A decoder refuses vectors of features longer than this: a damaged size must not allocate memory.
+inline constexpr std::size_t kPackedFeaturesMax = 4096;
+
+/// A time: 0 = kNever, 1 = INT64_MAX ("no timer"), else zigzag + 2. Covers all 64-bit values.
+inline void PutTime(ByteWriter& out, EventTime t) {
+  if (t == kNever) return out.Varint(0);
+  if (t == INT64_MAX) return out.Varint(1);
+  out.Varint(((static_cast<std::uint64_t>(t) << 1) ^ static_cast<std::uint64_t>(t >> 63)) + 2);
+}
+inline EventTime GetTime(ByteReader& in) {
+  const std::uint64_t code = in.Varint();
+  if (code == 0) return kNever;
+  if (code == 1) return INT64_MAX;
+  const std::uint64_t zigzag = code - 2;
+  return static_cast<std::int64_t>(zigzag >> 1) ^ -static_cast<std::int64_t>(zigzag & 1);
+}
+
+/// A number as its difference from the one before; wraps, so every pair of values round-trips.
+inline void PutDelta(ByteWriter& out, std::uint64_t v, std::uint64_t& previous) {
+  out.ZigZag(static_cast<std::int64_t>(v - previous));
+  previous = v;
+}
+inline std::uint64_t GetDelta(ByteReader& in, std::uint64_t& previous) {
+  return previous += static_cast<std::uint64_t>(in.ZigZag());
+}
+
+/// True when the number is +0.0 by its bits (-0.0 is kept).
+inline bool IsZero(double v) { return std::bit_cast<std::uint64_t>(v) == 0; }
+
+/// Features as non-zeros: dense size, number of non-zeros, then for each (gap << 1 | is one) and, unless it is one, the
+/// float. Gap = positions skipped since the last non-zero. A one-hot entry costs one byte.
+inline void PutFeatures(ByteWriter& out, std::span<const float> x) {
+  std::size_t nonzeros = 0;
+  for (float v : x) nonzeros += std::bit_cast<std::uint32_t>(v) != 0;
+  out.Varint(x.size());
+  out.Varint(nonzeros);
+  std::size_t next = 0;
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    if (std::bit_cast<std::uint32_t>(x[i]) == 0) continue;
+    const bool one = x[i] == 1.0f;
+    out.Varint((i - next) << 1 | (one ? 1 : 0));
+    if (!one) out.F32(x[i]);
+    next = i + 1;
+  }
+}
+/// Appends the dense features to `out`. On damage the reader fails; `out` may have grown by zeros.
+template <typename Vector>
+void GetFeatures(ByteReader& in, Vector& out) {
+  const std::uint64_t size = in.Varint(), nonzeros = in.Varint();
+  if (!in.ok() || size > kPackedFeaturesMax || nonzeros > size) return in.Fail();
+  const std::size_t begin = out.size();
+  out.resize(begin + size);
+  std::size_t next = 0;
+  for (std::uint64_t i = 0; i < nonzeros; ++i) {
+    const std::uint64_t head = in.Varint();
+    if (!in.ok() || (head >> 1) >= size - next) return in.Fail();
+    const std::size_t at = next + static_cast<std::size_t>(head >> 1);
+    out[begin + at] = (head & 1) ? 1.0f : in.F32();
+    next = at + 1;
+  }
+}
+
+/// Plan indices that a record mentions, in plan order, written once as hashes; the record then says one byte each.
+/// kDictionaryNone stands for "not named, or not in the plan".
+inline constexpr std::uint8_t kDictionaryNone = 0xff;
+
+}  // namespace offerstream

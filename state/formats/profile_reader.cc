@@ -1,0 +1,265 @@
+#include <algorithm>
+#include <array>
+
+#include "state/formats/codecs.h"
+#include "state/formats/framing.h"
+#include "state/formats/packing.h"
+#include "state/formats/profile_row.h"
+
+namespace offerstream {
+namespace {
+
+using namespace profile_row;
+
+class Reader {
+ public:
+  Reader(const CampaignPlan& plan, std::string_view body, CustomerProfile& profile) : plan_(plan), p_(profile), in_(body) {}
+
+  bool Body() {
+    p_.channels.assign(plan_.channels.size(), ChannelProfile{});
+    p_.next_due = GetTime(in_);
+    const std::uint64_t groups = in_.Varint();
+    if (groups & ~std::uint64_t{kKnownGroups}) return false;
+    for (EventTime* t : {&p_.first_seen, &p_.last_event, &p_.last_transaction, &p_.last_click, &p_.enrolled}) *t = GetTime(in_);
+    if (groups & (kChannels | kImpressions | kExposures)) Dictionary();
+    if (groups & kSeen) Seen();
+    if (groups & kChannels) Channels();
+    if (groups & kImpressions) Impressions();
+    if (groups & kExposures) Exposures();
+    if (groups & kValue) Sums(p_.value);
+    if (groups & kOrders) Sums(p_.orders);
+    if (groups & kAttributes) Attributes();
+    if (groups & kDecisions) Decisions();
+    p_.lift_open = (groups & kLiftOpen) != 0;
+    if (groups & kLift) {
+      p_.lift_conversions = static_cast<std::uint32_t>(in_.Varint());
+      p_.lift_value = in_.ZigZag();
+      p_.pre_value = in_.F64();
+    }
+    if (groups & kDeposits) Sums(p_.deposits);
+    if (groups & kWithdrawals) Sums(p_.withdrawals);
+    if (groups & kEngagement) Sums(p_.engagement);
+    if (groups & kPlace) Place();
+    if (groups & kTruncated) p_.truncated = static_cast<std::uint32_t>(in_.Varint());
+    if (groups & kOwned) Owned();
+    return in_.ok() && in_.AtEnd();
+  }
+
+ private:
+  void Dictionary() {
+    channel_.fill(ChannelIndex{});
+    const std::uint8_t count = in_.U8();
+    if (count == kDictionaryNone) return in_.Fail();
+    for (std::size_t i = 0; i < count; ++i) {
+      const auto found = plan_.channel_by_hash.find(in_.U64());
+      if (found != plan_.channel_by_hash.end()) channel_[i] = found->second;
+    }
+  }
+
+  void Sums(DecayedSums& s) {
+    s.touched = GetTime(in_);
+    s.d7 = in_.F64();
+    s.d30 = in_.F64();
+    s.d90 = in_.F64();
+  }
+
+  void Seen() {
+    const std::size_t count = in_.Count(9);
+    p_.seen.reserve(count);
+    std::uint64_t previous = 0;
+    for (std::size_t i = 0; i < count && in_.ok(); ++i) {
+      const IdHash hash = in_.U64();
+      p_.seen.push_back({hash, static_cast<EventTime>(GetDelta(in_, previous))});
+    }
+  }
+
+  void Channels() {
+    const std::size_t count = in_.Count(2);
+    for (std::size_t i = 0; i < count && in_.ok(); ++i) {
+      const ChannelIndex channel = channel_[in_.U8()];
+      const std::uint8_t parts = in_.U8();
+      ChannelProfile dropped;
+      ChannelProfile& c = channel.known() ? p_.channels[channel.value] : dropped;
+      if (parts & kImpressionSums) Sums(c.impressions);
+      if (parts & kClickSums) Sums(c.clicks);
+      if (parts & kConversions) c.conversions_d30 = in_.F64();
+      if (parts & kLastImpression) c.last_impression = GetTime(in_);
+      if (parts & kLastClick) c.last_click = GetTime(in_);
+      if (parts & kConsent) c.consent = Enum<Consent>(3);
+      if (parts & kPublished) {
+        c.published_source = Enum<CapSource>(2);
+        c.published_limit = static_cast<std::uint16_t>(in_.Varint());
+        c.published_capped = in_.Bool();
+      }
+    }
+  }
+
+  // An enumerator stored as its number; one we do not know means damage (a newer one would have raised the version).
+  template <typename E>
+  E Enum(std::uint8_t last) {
+    const std::uint8_t v = in_.U8();
+    if (v > last) in_.Fail();
+    return static_cast<E>(v > last ? 0 : v);
+  }
+
+  void Impressions() {
+    const std::size_t count = in_.Count(2);
+    p_.impressions.reserve(count);
+    std::uint64_t previous = 0;
+    for (std::size_t i = 0; i < count && in_.ok(); ++i) {
+      const std::uint8_t position = in_.U8();
+      const std::uint64_t time = GetDelta(in_, previous);
+      const ChannelIndex channel = channel_[position];
+      if (position != kDictionaryNone && !channel.known()) continue;  // the plan has dropped this channel
+      p_.impressions.push_back(time << 8 | (channel.known() ? channel.value : 0xffu));
+    }
+  }
+
+  void Exposures() {
+    const std::size_t count = in_.Count(33);
+    p_.exposures.reserve(count);
+    for (std::size_t i = 0; i < count && in_.ok(); ++i) {
+      Exposure& e = p_.exposures.emplace_back();
+      e.id = in_.U64();
+      const IdHash offer = in_.U64();
+      const std::uint8_t position = in_.U8();
+      const std::uint8_t flags = in_.U8();
+      for (EventTime* t : {&e.decided, &e.shown, &e.valid_until, &e.next_due}) *t = GetTime(in_);
+      e.propensity = in_.F64();
+      e.ordinal = static_cast<std::uint16_t>(in_.Varint());
+      e.segment = static_cast<std::uint32_t>(in_.Varint());
+      e.arm = in_.U8();
+      Labels(e);
+      GetFeatures(in_, e.x);
+      e.lottery = flags & kLottery;
+      e.unsubscribed = flags & kUnsubscribed;
+      e.foreign = flags & kForeign;
+      e.channel = channel_[position];
+      const auto found = plan_.offer_by_hash.find(offer);
+      if (found != plan_.offer_by_hash.end()) e.offer = found->second;
+      const bool dropped = (offer != 0 && !e.offer.known()) || (position != kDictionaryNone && !e.channel.known());
+      if (dropped) p_.exposures.pop_back();
+    }
+  }
+
+  void Labels(Exposure& e) {
+    e.labels.fill(ClosedLabel());
+    const std::uint8_t count = in_.U8();
+    for (std::size_t i = 0; i < count && in_.ok(); ++i) {
+      std::size_t outcome = in_.U8();
+      if (outcome > kOtherOutcome) return in_.Fail();
+      if (outcome == kOtherOutcome) outcome = OutcomeOf(in_.U64());
+      PendingLabel l;
+      const std::uint8_t flags = in_.U8();
+      l.next_cut = in_.U8();
+      l.mask = in_.U8();
+      l.converted = flags & kConverted;
+      l.hold = flags & kHold;
+      if (flags & kLastCut) l.last_cut = in_.ZigZag();
+      if (flags & kDelay) l.delay = in_.ZigZag();
+      if (flags & kLabelValue) l.value = in_.ZigZag();
+      if (flags & kLogit) l.logit = in_.F64();
+      if (flags & kProbability) l.probability = in_.F64();
+      if (flags & kCapLogit) l.cap_logit = in_.F64();
+      if (outcome < std::min(plan_.outcomes.size(), kOutcomesMax)) e.labels[outcome] = l;
+    }
+  }
+  std::size_t OutcomeOf(IdHash hash) const {
+    for (std::size_t i = kOtherOutcome; i < plan_.outcomes.size(); ++i) {
+      if (H64(plan_.outcomes[i].id) == hash) return i;
+    }
+    return kOutcomesMax;
+  }
+
+  void Attributes() {
+    const std::size_t count = in_.Count(9);
+    p_.attributes.reserve(count);
+    for (std::size_t i = 0; i < count && in_.ok(); ++i) {
+      const auto found = plan_.attribute_by_hash.find(in_.U64());
+      AttributeSlot slot;
+      slot.value.type = Enum<AttributeValue::Type>(3);
+      if (slot.value.type == AttributeValue::Type::kNumber) slot.value.number = in_.F64();
+      if (slot.value.type == AttributeValue::Type::kText) slot.value.text = in_.U64();
+      if (slot.value.type == AttributeValue::Type::kBool) slot.value.number = in_.Bool() ? 1 : 0;
+      if (found == plan_.attribute_by_hash.end()) continue;
+      slot.attribute = found->second;
+      p_.attributes.push_back(slot);
+    }
+    // The row has the order of the plan it was written under.
+    const auto by_index = [](const AttributeSlot& a, const AttributeSlot& b) { return a.attribute < b.attribute; };
+    if (!std::is_sorted(p_.attributes.begin(), p_.attributes.end(), by_index)) {
+      std::sort(p_.attributes.begin(), p_.attributes.end(), by_index);
+    }
+  }
+
+  void Decisions() {
+    const std::size_t count = in_.Count(9);
+    for (std::size_t i = 0; i < count && in_.ok(); ++i) {
+      const std::uint64_t key = in_.U64();
+      const EventTime time = GetTime(in_);
+      for (std::size_t placement = 0; placement < kPlacementsMax; ++placement) {
+        if (PlacementKey(plan_, placement) == key) p_.last_decision[placement] = time;
+      }
+    }
+  }
+
+  void Place() {
+    p_.place.micro = in_.U64();
+    p_.place.time = GetTime(in_);
+    p_.place.epoch = static_cast<std::uint32_t>(in_.Varint());
+    in_.F32s(p_.place.z);
+  }
+
+  void Owned() {
+    const std::size_t count = in_.Count(9);
+    p_.owned.reserve(count);
+    for (std::size_t i = 0; i < count && in_.ok(); ++i) {
+      const IdHash product = in_.U64();
+      p_.owned.push_back({product, GetTime(in_)});
+    }
+  }
+
+  const CampaignPlan& plan_;
+  CustomerProfile& p_;
+  ByteReader in_;
+  std::array<ChannelIndex, 256> channel_{};
+};
+
+// as_of, or a corrupt frame.
+Result<std::uint64_t> AsOf(ByteReader& in) {
+  const std::uint64_t as_of = in.U64();
+  if (!in.ok()) return Fail(Code::kCorrupt, "row without as_of");
+  return as_of;
+}
+
+}  // namespace
+
+Status DecodeProfile(const CampaignPlan& plan, std::string_view bytes, CustomerProfile& profile) {
+  const Result<Frame> frame = OpenFrame(FrameFormat::kProfile, kProfileVersion, bytes);
+  if (!frame) return tl::unexpected<Error>(frame.error());
+  ByteReader in(frame->payload);
+  const Result<std::uint64_t> as_of = AsOf(in);
+  if (!as_of) return tl::unexpected<Error>(as_of.error());
+  profile.as_of = *as_of;
+  if (!Reader(plan, frame->payload.substr(kAsOfBytes), profile).Body()) return Fail(Code::kCorrupt, "profile row");
+  return {};
+}
+
+std::string_view ProfileBody(std::string_view bytes) {
+  return bytes.size() < kFrameHeaderBytes + kAsOfBytes ? std::string_view{} : bytes.substr(kFrameHeaderBytes + kAsOfBytes);
+}
+
+Result<RowPeek> PeekProfile(std::string_view bytes) {
+  const bool gone = PeekFormat(bytes) == static_cast<std::uint8_t>(FrameFormat::kTombstone);
+  const Result<Frame> frame = OpenFrame(gone ? FrameFormat::kTombstone : FrameFormat::kProfile, kProfileVersion, bytes);
+  if (!frame) return tl::unexpected<Error>(frame.error());
+  ByteReader in(frame->payload);
+  RowPeek peek;
+  peek.gone = gone;
+  peek.as_of = in.U64();
+  if (!gone) peek.next_due = GetTime(in);
+  if (!in.ok() || (gone && !in.AtEnd())) return Fail(Code::kCorrupt, "row header");
+  return peek;
+}
+
+}  // namespace offerstream

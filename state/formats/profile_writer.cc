@@ -1,0 +1,273 @@
+#include <algorithm>
+#include <array>
+
+#include "state/formats/codecs.h"
+#include "state/formats/framing.h"
+#include "state/formats/packing.h"
+#include "state/formats/profile_row.h"
+
+namespace offerstream {
+namespace {
+
+using namespace profile_row;
+
+bool Empty(const DecayedSums& s) { return IsZero(s.d7) && IsZero(s.d30) && IsZero(s.d90) && s.touched == kNever; }
+bool Empty(const Coordinates& c) { return c.micro == 0 && c.time == kNever && c.epoch == 0 && c.z.empty(); }
+
+std::uint8_t PartsOf(const ChannelProfile& c) {
+  unsigned parts = 0;
+  if (!Empty(c.impressions)) parts |= kImpressionSums;
+  if (!Empty(c.clicks)) parts |= kClickSums;
+  if (!IsZero(c.conversions_d30)) parts |= kConversions;
+  if (c.last_impression != kNever) parts |= kLastImpression;
+  if (c.last_click != kNever) parts |= kLastClick;
+  if (c.consent != Consent::kUnknown) parts |= kConsent;
+  if (c.published_source != CapSource::kConfigured || c.published_limit != 0 || c.published_capped) parts |= kPublished;
+  return static_cast<std::uint8_t>(parts);
+}
+
+unsigned FlagsOf(const PendingLabel& l) {
+  unsigned flags = 0;
+  const auto add = [&](bool present, LabelFlag flag) { flags |= present ? static_cast<unsigned>(flag) : 0u; };
+  add(l.converted, kConverted);
+  add(l.hold, kHold);
+  add(l.last_cut != 0, kLastCut);
+  add(l.delay != 0, kDelay);
+  add(l.value != 0, kLabelValue);
+  add(!IsZero(l.logit), kLogit);
+  add(!IsZero(l.probability), kProbability);
+  add(!IsZero(l.cap_logit), kCapLogit);
+  return flags;
+}
+
+class Writer {
+ public:
+  Writer(const CampaignPlan& plan, const CustomerProfile& profile, std::string& out) : plan_(plan), p_(profile), out_(out) {}
+
+  void Body() {
+    const std::uint32_t groups = Groups();
+    PutTime(out_, p_.next_due);
+    out_.Varint(groups);
+    for (EventTime t : {p_.first_seen, p_.last_event, p_.last_transaction, p_.last_click, p_.enrolled}) PutTime(out_, t);
+    if (groups & (kChannels | kImpressions | kExposures)) Dictionary();
+    if (groups & kSeen) Seen();
+    if (groups & kChannels) Channels();
+    if (groups & kImpressions) Impressions();
+    if (groups & kExposures) Exposures();
+    if (groups & kValue) Sums(p_.value);
+    if (groups & kOrders) Sums(p_.orders);
+    if (groups & kAttributes) Attributes();
+    if (groups & kDecisions) Decisions();
+    if (groups & kLift) {
+      out_.Varint(p_.lift_conversions);
+      out_.ZigZag(p_.lift_value);
+      out_.F64(p_.pre_value);
+    }
+    if (groups & kDeposits) Sums(p_.deposits);
+    if (groups & kWithdrawals) Sums(p_.withdrawals);
+    if (groups & kEngagement) Sums(p_.engagement);
+    if (groups & kPlace) Place();
+    if (groups & kTruncated) out_.Varint(p_.truncated);
+    if (groups & kOwned) Owned();
+  }
+
+ private:
+  std::uint32_t Groups() const {
+    std::uint32_t groups = 0;
+    const auto add = [&](bool present, Group group) { groups |= present ? group : 0u; };
+    add(!p_.seen.empty(), kSeen);
+    add(std::any_of(p_.channels.begin(), p_.channels.end(), [](const ChannelProfile& c) { return PartsOf(c) != 0; }), kChannels);
+    add(!p_.impressions.empty(), kImpressions);
+    add(!p_.exposures.empty(), kExposures);
+    add(!Empty(p_.value), kValue);
+    add(!Empty(p_.orders), kOrders);
+    add(!p_.attributes.empty(), kAttributes);
+    add(std::any_of(p_.last_decision.begin(), p_.last_decision.end(), [](EventTime t) { return t != kNever; }), kDecisions);
+    add(p_.lift_open, kLiftOpen);
+    add(p_.lift_conversions != 0 || p_.lift_value != 0 || !IsZero(p_.pre_value), kLift);
+    add(!Empty(p_.deposits), kDeposits);
+    add(!Empty(p_.withdrawals), kWithdrawals);
+    add(!Empty(p_.engagement), kEngagement);
+    add(!Empty(p_.place), kPlace);
+    add(p_.truncated != 0, kTruncated);
+    add(!p_.owned.empty(), kOwned);
+    return groups;
+  }
+
+  std::size_t channels() const { return std::min(p_.channels.size(), plan_.channels.size()); }
+
+  // Channels the row mentions, in plan order, by hash; afterwards one byte names them.
+  void Dictionary() {
+    std::array<bool, 256> used{};
+    for (std::size_t i = 0; i < channels(); ++i) used[i] = PartsOf(p_.channels[i]) != 0;
+    for (PackedImpression packed : p_.impressions) used[packed & 0xff] = true;
+    for (const Exposure& e : p_.exposures) used[std::min<std::size_t>(e.channel.value, 0xff)] = true;
+    position_.fill(kDictionaryNone);
+    std::uint8_t count = 0;
+    for (std::size_t i = 0; i < plan_.channels.size() && i < kDictionaryNone; ++i) {
+      if (used[i]) position_[i] = count++;
+    }
+    out_.U8(count);
+    for (std::size_t i = 0; i < plan_.channels.size() && i < kDictionaryNone; ++i) {
+      if (used[i]) out_.U64(plan_.channels[i].hash);
+    }
+  }
+  std::uint8_t Position(std::size_t channel) const { return position_[std::min<std::size_t>(channel, 0xff)]; }
+
+  void Sums(const DecayedSums& s) {
+    PutTime(out_, s.touched);
+    out_.F64(s.d7);
+    out_.F64(s.d30);
+    out_.F64(s.d90);
+  }
+
+  void Seen() {
+    out_.Varint(p_.seen.size());
+    std::uint64_t previous = 0;
+    for (const SeenEvent& s : p_.seen) {
+      out_.U64(s.hash);
+      PutDelta(out_, static_cast<std::uint64_t>(s.time), previous);
+    }
+  }
+
+  void Channels() {
+    std::size_t count = 0;
+    for (std::size_t i = 0; i < channels(); ++i) count += PartsOf(p_.channels[i]) != 0;
+    out_.Varint(count);
+    for (std::size_t i = 0; i < channels(); ++i) {
+      const ChannelProfile& c = p_.channels[i];
+      const std::uint8_t parts = PartsOf(c);
+      if (parts == 0) continue;
+      out_.U8(Position(i));
+      out_.U8(parts);
+      if (parts & kImpressionSums) Sums(c.impressions);
+      if (parts & kClickSums) Sums(c.clicks);
+      if (parts & kConversions) out_.F64(c.conversions_d30);
+      if (parts & kLastImpression) PutTime(out_, c.last_impression);
+      if (parts & kLastClick) PutTime(out_, c.last_click);
+      if (parts & kConsent) out_.U8(static_cast<std::uint8_t>(c.consent));
+      if (parts & kPublished) {
+        out_.U8(static_cast<std::uint8_t>(c.published_source));
+        out_.Varint(c.published_limit);
+        out_.Bool(c.published_capped);
+      }
+    }
+  }
+
+  void Impressions() {
+    out_.Varint(p_.impressions.size());
+    std::uint64_t previous = 0;
+    for (PackedImpression packed : p_.impressions) {
+      out_.U8(Position(packed & 0xff));
+      PutDelta(out_, packed >> 8, previous);
+    }
+  }
+
+  void Exposures() {
+    out_.Varint(p_.exposures.size());
+    for (const Exposure& e : p_.exposures) {
+      out_.U64(e.id);
+      out_.U64(e.offer.value < plan_.offers.size() ? plan_.offers[e.offer.value].hash : 0);
+      out_.U8(Position(e.channel.value));
+      out_.U8(static_cast<std::uint8_t>((e.lottery ? kLottery : 0) | (e.unsubscribed ? kUnsubscribed : 0) |
+                                        (e.foreign ? kForeign : 0)));
+      for (EventTime t : {e.decided, e.shown, e.valid_until, e.next_due}) PutTime(out_, t);
+      out_.F64(e.propensity);
+      out_.Varint(e.ordinal);
+      out_.Varint(e.segment);
+      out_.U8(e.arm);
+      Labels(e);
+      PutFeatures(out_, e.x);
+    }
+  }
+
+  void Labels(const Exposure& e) {
+    const std::size_t outcomes = std::min(plan_.outcomes.size(), kOutcomesMax);
+    const auto present = [&](std::size_t i) {
+      const PendingLabel& l = e.labels[i];
+      return FlagsOf(l) != 0 || l.next_cut != kLabelClosed || l.mask != 0xff;
+    };
+    std::uint8_t count = 0;
+    for (std::size_t i = 0; i < outcomes; ++i) count = static_cast<std::uint8_t>(count + (present(i) ? 1 : 0));
+    out_.U8(count);
+    for (std::size_t i = 0; i < outcomes; ++i) {
+      if (!present(i)) continue;
+      const PendingLabel& l = e.labels[i];
+      if (i < kOtherOutcome) {
+        out_.U8(static_cast<std::uint8_t>(i));
+      } else {
+        out_.U8(kOtherOutcome);
+        out_.U64(H64(plan_.outcomes[i].id));
+      }
+      const unsigned flags = FlagsOf(l);
+      out_.U8(static_cast<std::uint8_t>(flags));
+      out_.U8(l.next_cut);
+      out_.U8(l.mask);
+      if (flags & kLastCut) out_.ZigZag(l.last_cut);
+      if (flags & kDelay) out_.ZigZag(l.delay);
+      if (flags & kLabelValue) out_.ZigZag(l.value);
+      if (flags & kLogit) out_.F64(l.logit);
+      if (flags & kProbability) out_.F64(l.probability);
+      if (flags & kCapLogit) out_.F64(l.cap_logit);
+    }
+  }
+
+  void Attributes() {
+    out_.Varint(p_.attributes.size());
+    for (const AttributeSlot& a : p_.attributes) {
+      out_.U64(a.attribute.value < plan_.attributes.size() ? plan_.attributes[a.attribute.value].hash : 0);
+      out_.U8(static_cast<std::uint8_t>(a.value.type));
+      if (a.value.type == AttributeValue::Type::kNumber) out_.F64(a.value.number);
+      if (a.value.type == AttributeValue::Type::kText) out_.U64(a.value.text);
+      if (a.value.type == AttributeValue::Type::kBool) out_.Bool(a.value.number != 0);
+    }
+  }
+
+  void Decisions() {
+    std::size_t count = 0;
+    for (EventTime t : p_.last_decision) count += t != kNever;
+    out_.Varint(count);
+    for (std::size_t i = 0; i < kPlacementsMax; ++i) {
+      if (p_.last_decision[i] == kNever) continue;
+      out_.U64(PlacementKey(plan_, i));
+      PutTime(out_, p_.last_decision[i]);
+    }
+  }
+
+  void Place() {
+    out_.U64(p_.place.micro);
+    PutTime(out_, p_.place.time);
+    out_.Varint(p_.place.epoch);
+    out_.F32s(p_.place.z);
+  }
+
+  void Owned() {
+    out_.Varint(p_.owned.size());
+    for (const OwnedProduct& o : p_.owned) {
+      out_.U64(o.product);
+      PutTime(out_, o.since);
+    }
+  }
+
+  const CampaignPlan& plan_;
+  const CustomerProfile& p_;
+  ByteWriter out_;
+  std::array<std::uint8_t, 256> position_{};
+};
+
+}  // namespace
+
+void EncodeProfile(const CampaignPlan& plan, const CustomerProfile& profile, TxnSeq as_of, std::string& out) {
+  const std::size_t begin = BeginFrame(FrameFormat::kProfile, kProfileVersion, out);
+  ByteWriter(out).U64(as_of);
+  Writer(plan, profile, out).Body();
+  EndFrame(begin, out);
+}
+
+void EncodeTombstone(TxnSeq as_of, std::string& out) {
+  const std::size_t begin = BeginFrame(FrameFormat::kTombstone, kProfileVersion, out);
+  ByteWriter(out).U64(as_of);
+  EndFrame(begin, out);
+}
+
+}  // namespace offerstream

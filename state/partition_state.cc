@@ -1,0 +1,420 @@
+#include "state/partition_state.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cassert>
+#include <cstdio>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "models/domain/random.h"
+#include "state/customer_slab.h"
+#include "state/dirty_tail.h"
+#include "state/formats/codecs.h"
+#include "state/profile_pool.h"
+#include "state/timer_queue.h"
+
+namespace offerstream {
+namespace {
+
+// Of the memory bound, LoadAll leaves a tenth for what the first transactions bring.
+constexpr std::uint64_t kLoadTenths = 9;
+// Slots the eviction hand looks at in one transaction at most: ten times what a transaction can bring in.
+constexpr std::uint32_t kEvictionSteps = 200'000;
+// Stale timer entries tolerated beside as many live ones before the queue is made anew.
+constexpr std::size_t kStaleTimers = 4096;
+
+}  // namespace
+
+struct PartitionState::Impl {
+  Impl(std::shared_ptr<const CampaignPlan> plan, StateStore& store, std::int32_t partition, std::uint64_t memory_bytes)
+      : plan(std::move(plan)), store(store), partition(partition), memory_bytes(memory_bytes) {}
+
+  // A store that fails leaves nothing to do: the broker has the truth and a restart recovers from it.
+  [[noreturn]] void EndProcess(const Error& error) {
+    if (error.code == Code::kCorrupt) store.MarkDamaged();
+    fmt::print(stderr, "offerstream: {} {} partition={} cause={}\n", Sentence(error.code), error.detail, partition,
+               ReasonText(error.code));
+    (void)std::fflush(stderr);
+    ::_exit(75);
+  }
+  void Require(const Status& status) {
+    if (!status) EndProcess(status.error());
+  }
+
+  std::uint64_t UsedBytes() const { return slab.used_bytes() + pool.used_bytes() + timers.size() * sizeof(TimerEntry); }
+
+  // Timers.
+  std::uint64_t Timed() const { return resident_timers + slab.sleepers(); }
+  void QueueTimer(CustomerSlot& slot) {
+    if (slot.next_due == slot.queued_due) return;
+    resident_timers += (slot.next_due != INT64_MAX ? 1u : 0u);
+    resident_timers -= (slot.queued_due != INT64_MAX ? 1u : 0u);
+    slot.queued_due = slot.next_due;
+    if (slot.next_due != INT64_MAX) timers.Push({slot.next_due, slot.hash, slot.number, false});
+    if (timers.size() > 2 * Timed() + kStaleTimers) RebuildTimers();
+  }
+  void SleepTimer(std::string_view id, IdHash hash, EventTime due) {
+    timers.Push({due, hash, slab.Sleep(id, hash, due), true});
+  }
+  bool Live(const TimerEntry& entry) const {
+    if (entry.asleep) {
+      const Sleeper& sleeper = slab.SleeperAt(entry.ref);
+      return sleeper.due == entry.due && sleeper.hash == entry.hash && sleeper.due != INT64_MAX;
+    }
+    const CustomerSlot& slot = slab.At(entry.ref);
+    return slot.live && slot.hash == entry.hash && slot.queued_due == entry.due && slot.next_due == entry.due;
+  }
+  void RebuildTimers() {
+    std::vector<TimerEntry> entries;
+    entries.reserve(Timed());
+    for (std::uint32_t i = 0; i < slab.capacity(); ++i) {
+      const CustomerSlot& slot = slab.At(i);
+      if (slot.live && slot.queued_due != INT64_MAX) entries.push_back({slot.queued_due, slot.hash, i, false});
+    }
+    for (std::uint32_t i = 0; i < slab.sleeper_capacity(); ++i) {
+      const Sleeper& sleeper = slab.SleeperAt(i);
+      if (sleeper.due != INT64_MAX) entries.push_back({sleeper.due, sleeper.hash, i, true});
+    }
+    timers.Assign(std::move(entries));
+    parked.clear();
+  }
+
+  // Customers. Every removal of a slot goes through here, so the count of timers stays right.
+  void FreeSlot(CustomerSlot& slot) {
+    if (slot.queued_due != INT64_MAX) --resident_timers;
+    slab.Free(slot);
+  }
+  CustomerSlot& Insert(std::string_view id, IdHash hash, std::string_view row) {
+    const Result<RowPeek> peek = PeekProfile(row);
+    if (!peek) EndProcess(peek.error());
+    CustomerSlot& slot = slab.New(id, hash);
+    slot.touched = true;
+    if (peek->gone) {
+      slot.gone = true;
+      slot.as_of = peek->as_of;
+      return slot;
+    }
+    Require(DecodeProfile(*plan, row, slot));
+    QueueTimer(slot);
+    return slot;
+  }
+  bool KnownAbsent(std::string_view id, IdHash hash) const {
+    if (complete || absent.empty()) return complete;
+    const auto before = [&](const std::pair<IdHash, std::string>& entry, const std::pair<IdHash, std::string_view>& key) {
+      return std::pair<IdHash, std::string_view>(entry.first, entry.second) < key;
+    };
+    const auto at = std::lower_bound(absent.begin(), absent.end(), std::pair(hash, id), before);
+    return at != absent.end() && at->first == hash && at->second == id;
+  }
+  // The customer in memory, loaded if need be; null when there is neither row nor slot.
+  CustomerSlot* Resident(std::string_view id, IdHash hash) {
+    const CustomerRef ref = slab.Find(id, hash);
+    if (ref.slot != kNoRef) {
+      ++hits;
+      CustomerSlot& slot = slab.At(ref.slot);
+      slot.touched = true;
+      return &slot;
+    }
+    if (ref.sleeper == kNoRef && KnownAbsent(id, hash)) return nullptr;
+    ++misses;
+    const std::string name(id);  // `id` may point into the sleeper
+    Require(store.Load(partition, name, value));
+    if (ref.sleeper != kNoRef) slab.Wake(ref.sleeper);
+    return value.empty() ? nullptr : &Insert(name, hash, value);
+  }
+  void Bear(CustomerSlot& slot) {
+    slot.gone = false;
+    slot.channels.assign(plan->channels.size(), ChannelProfile{});
+  }
+  CustomerProfile& Opened(CustomerSlot& slot, TxnSeq seq) {
+    if (slot.as_of >= seq) return slot;  // recovery: the row includes this transaction
+    if (slot.gone) Bear(slot);
+    dirty.Mark(slot, seq);
+    return slot;
+  }
+
+  // Takes the earliest timers that are equal in due time and hash out of the queue into `tied`, without stale ones and
+  // repeats, ordered by id. More than one only when two ids share a 64-bit hash.
+  void PopTied() {
+    tied.assign(1, timers.Pop());
+    while (!timers.empty() && timers.top().due == tied[0].due && timers.top().hash == tied[0].hash) tied.push_back(timers.Pop());
+    std::erase_if(tied, [&](const TimerEntry& e) { return !Live(e); });
+    if (tied.size() < 2) return;
+    const auto id = [&](const TimerEntry& e) {
+      return e.asleep ? std::string_view(slab.SleeperAt(e.ref).id) : std::string_view(slab.At(e.ref).id);
+    };
+    std::sort(tied.begin(), tied.end(), [&](const TimerEntry& x, const TimerEntry& y) { return id(x) < id(y); });
+    const auto same = [](const TimerEntry& x, const TimerEntry& y) { return x.ref == y.ref && x.asleep == y.asleep; };
+    tied.erase(std::unique(tied.begin(), tied.end(), same), tied.end());
+  }
+  // The slot of a timer that `PopTied` took out; loads a sleeper, whose own entry is void from then on.
+  CustomerSlot& SlotOf(const TimerEntry& entry) {
+    if (!entry.asleep) return slab.At(entry.ref);
+    const Sleeper& sleeper = slab.SleeperAt(entry.ref);
+    CustomerSlot* slot = Resident(sleeper.id, sleeper.hash);
+    if (slot == nullptr) EndProcess(Error{Code::kCorrupt, 0, "a customer with a timer has no row"});
+    return *slot;
+  }
+
+  bool Evict(CustomerSlot& slot) {
+    if (!slot.live || slot.first_dirty != 0) return false;
+    if (std::exchange(slot.touched, false)) return false;
+    const std::string id(slot.id);
+    const IdHash hash = slot.hash;
+    const EventTime due = slot.next_due;
+    FreeSlot(slot);
+    if (due != INT64_MAX) SleepTimer(id, hash, due);
+    complete = false;
+    return true;
+  }
+
+  std::shared_ptr<const CampaignPlan> plan;
+  StateStore& store;
+  const std::int32_t partition;
+  const std::uint64_t memory_bytes;
+  ProfilePool pool{};
+  CustomerSlab slab{pool};
+  DirtyTail dirty{slab};
+  TimerQueue timers{};
+  std::vector<TimerEntry> parked{};   // due, but their rows are ahead of the transaction being re-folded
+  TxnSeq parked_seq = 0;
+  std::vector<TimerEntry> tied{};
+  std::uint64_t resident_timers = 0;
+  bool complete = false;              // every stored customer is in memory: absence needs no look into the store
+  std::vector<std::pair<IdHash, std::string>> absent{};  // looked up by Prefetch and not found
+  std::uint32_t hand = 0;
+  std::uint64_t hits = 0, misses = 0;
+  std::string value{};
+  std::vector<std::pair<std::string_view, IdHash>> wanted{};
+};
+
+PartitionState::PartitionState(std::shared_ptr<const CampaignPlan> plan, StateStore& store, std::int32_t partition,
+                               std::uint64_t memory_bytes)
+    : impl_(std::make_unique<Impl>(std::move(plan), store, partition, memory_bytes)) {}
+
+PartitionState::~PartitionState() = default;
+
+CustomerProfile& PartitionState::Open(std::string_view id, IdHash hash, TxnSeq seq) {
+  CustomerSlot* slot = impl_->Resident(id, hash);
+  if (slot == nullptr) {
+    slot = &impl_->slab.New(id, hash);
+    slot->touched = true;
+    impl_->Bear(*slot);
+  }
+  return impl_->Opened(*slot, seq);
+}
+
+const CustomerProfile* PartitionState::Find(std::string_view id, IdHash hash) {
+  const CustomerSlot* slot = impl_->Resident(id, hash);
+  return slot == nullptr || slot->gone ? nullptr : slot;
+}
+
+void PartitionState::Erase(CustomerProfile& profile, TxnSeq seq) {
+  auto& slot = static_cast<CustomerSlot&>(profile);
+  assert(slot.live && seq > slot.as_of);
+  impl_->dirty.Mark(slot, seq);
+  CustomerProfile empty{CustomerProfile::allocator_type(&impl_->pool)};
+  empty.id = std::move(slot.id);
+  empty.hash = slot.hash;
+  empty.as_of = slot.as_of;
+  empty.first_dirty = slot.first_dirty;
+  profile = std::move(empty);
+  impl_->QueueTimer(slot);
+  slot.gone = true;
+  impl_->dirty.MarkErased(slot);
+}
+
+void PartitionState::Reschedule(CustomerProfile& profile) { impl_->QueueTimer(static_cast<CustomerSlot&>(profile)); }
+
+CustomerProfile* PartitionState::NextDue(EventTime limit, TxnSeq seq) {
+  Impl& i = *impl_;
+  if (seq > i.parked_seq) {
+    for (const TimerEntry& entry : std::exchange(i.parked, {})) i.timers.Push(entry);
+    i.parked_seq = seq;
+  }
+  CustomerSlot* due = nullptr;
+  while (due == nullptr && !i.timers.empty() && i.timers.top().due <= limit) {
+    i.PopTied();
+    for (const TimerEntry& entry : i.tied) {
+      CustomerSlot& slot = i.SlotOf(entry);
+      const TimerEntry again{entry.due, entry.hash, slot.number, false};
+      if (due == nullptr && slot.as_of >= seq) {
+        i.parked.push_back(again);
+      } else {
+        // It stays queued until Reschedule says otherwise: the entry is void as soon as next_due differs.
+        i.timers.Push(again);
+        if (due == nullptr) due = &slot;
+      }
+    }
+  }
+  if (due == nullptr) return nullptr;
+  due->touched = true;
+  return &i.Opened(*due, seq);
+}
+
+void PartitionState::Prefetch(std::span<const std::string_view> ids, std::span<const IdHash> hashes) {
+  Impl& i = *impl_;
+  std::vector<std::pair<std::string_view, IdHash>>& wanted = i.wanted;
+  wanted.clear();
+  for (std::size_t at = 0; at < ids.size(); ++at) {
+    if (i.slab.Prefetch(ids[at], hashes[at]) || i.KnownAbsent(ids[at], hashes[at])) continue;
+    wanted.emplace_back(ids[at], hashes[at]);
+  }
+  if (wanted.empty()) return;
+  std::sort(wanted.begin(), wanted.end());
+  wanted.erase(std::unique(wanted.begin(), wanted.end()), wanted.end());
+  std::vector<std::string_view> keys;
+  for (const auto& [id, hash] : wanted) keys.push_back(id);
+  std::vector<bool> found(keys.size());
+  i.misses += keys.size();
+  i.Require(i.store.LoadMany(i.partition, keys, [&](std::size_t at, std::string_view row) {
+    found[at] = true;
+    const CustomerRef ref = i.slab.Find(keys[at], wanted[at].second);
+    if (ref.sleeper != kNoRef) i.slab.Wake(ref.sleeper);
+    i.Insert(keys[at], wanted[at].second, row);
+  }));
+  for (std::size_t at = 0; at < keys.size(); ++at) {
+    if (!found[at]) i.absent.emplace_back(wanted[at].second, std::string(keys[at]));
+  }
+  std::sort(i.absent.begin(), i.absent.end());
+}
+
+Status PartitionState::LoadAll() {
+  Impl& i = *impl_;
+  assert(i.slab.live() == 0);
+  bool all = true;
+  Status outcome;
+  const Status scanned = i.store.Scan(i.partition, [&](std::string_view id, std::string_view row) {
+    const IdHash hash = H64(id);
+    const Result<RowPeek> peek = PeekProfile(row);
+    if (!peek) {
+      outcome = Fail(peek.error().code, fmt::format("row of a customer in partition {}: {}", i.partition, peek.error().detail));
+      return false;
+    }
+    if (i.UsedBytes() < i.memory_bytes / 10 * kLoadTenths) {
+      i.Insert(id, hash, row);
+    } else {
+      all = false;
+      if (peek->next_due != INT64_MAX) i.SleepTimer(id, hash, peek->next_due);
+    }
+    return true;
+  });
+  if (!scanned) return scanned;
+  if (!outcome) return outcome;
+  i.complete = all;
+  return {};
+}
+
+void PartitionState::TakeShare(const ShareRequest& request, const FoldPosition& position, StateBatch& batch,
+                               PartitionMeta& meta) {
+  Impl& i = *impl_;
+  batch.Clear();
+  i.dirty.Note(position, request.txn_events);
+  // Dirty customers cannot leave memory: when they hold more than half of it, everything is written.
+  const std::uint64_t dirty_bytes = i.slab.live() == 0 ? 0 : i.UsedBytes() / i.slab.live() * i.dirty.dirty();
+  const auto& chosen = i.dirty.Choose(request, position.seq, dirty_bytes > i.memory_bytes / 2);
+  std::size_t taken = 0;
+  for (std::uint32_t number : chosen) {
+    if (taken > 0 && batch.arena.size() >= request.bytes_max) break;
+    const CustomerSlot& slot = i.slab.At(number);
+    StateRow row;
+    row.slot = number;
+    row.as_of = position.seq;
+    row.id_begin = static_cast<std::uint32_t>(batch.arena.size());
+    row.id_size = static_cast<std::uint32_t>(slot.id.size());
+    batch.arena.append(slot.id);
+    row.value_begin = static_cast<std::uint32_t>(batch.arena.size());
+    if (!slot.gone) EncodeProfile(*i.plan, slot, position.seq, batch.arena);
+    row.value_size = static_cast<std::uint32_t>(batch.arena.size()) - row.value_begin;
+    batch.rows.push_back(row);
+    ++taken;
+  }
+  meta.committed = position;
+  meta.floor = i.dirty.FloorAfter(position, taken);
+  std::sort(batch.rows.begin(), batch.rows.end(),
+            [&](const StateRow& x, const StateRow& y) { return batch.Id(x) < batch.Id(y); });
+}
+
+void PartitionState::ShareWritten(const StateBatch& batch, const PartitionMeta& meta) {
+  Impl& i = *impl_;
+  for (const StateRow& row : batch.rows) {
+    CustomerSlot& slot = i.slab.At(row.slot);
+    assert(std::string_view(slot.id) == batch.Id(row));
+    i.dirty.Written(slot, row.as_of);
+    // What the store remembers of an erased customer is enough; later transactions need no more of it.
+    if (slot.gone && slot.first_dirty == 0) i.FreeSlot(slot);
+  }
+  i.dirty.Advance(meta.floor);
+}
+
+void PartitionState::EndTransaction() {
+  Impl& i = *impl_;
+  i.absent.clear();
+  const std::uint32_t slots = i.slab.capacity();
+  std::uint32_t steps = std::min(2 * slots, kEvictionSteps);
+  for (; steps > 0 && i.slab.live() > i.dirty.dirty() && i.UsedBytes() > i.memory_bytes; --steps) {
+    if (i.hand >= slots) i.hand = 0;
+    i.Evict(i.slab.At(i.hand++));
+  }
+}
+
+void PartitionState::SetFloor(const FoldPosition& floor) { impl_->dirty.SetFloor(floor); }
+const FoldPosition& PartitionState::floor() const { return impl_->dirty.floor(); }
+void PartitionState::Refolded(const FoldPosition& position, std::uint64_t events) { impl_->dirty.Note(position, events); }
+
+Status PartitionState::Dump(const std::function<void(std::string_view id, std::string_view row)>& row) {
+  Impl& i = *impl_;
+  std::vector<const CustomerSlot*> resident;
+  for (std::uint32_t at = 0; at < i.slab.capacity(); ++at) {
+    if (const CustomerSlot& slot = i.slab.At(at); slot.live) resident.push_back(&slot);
+  }
+  std::sort(resident.begin(), resident.end(), [](const CustomerSlot* x, const CustomerSlot* y) { return x->id < y->id; });
+  std::string bytes;
+  const auto tell = [&](std::string_view id, const CustomerProfile& profile) {
+    bytes.clear();
+    EncodeProfile(*i.plan, profile, 0, bytes);
+    row(id, ProfileBody(bytes));
+  };
+  auto next = resident.begin();
+  const auto tell_resident = [&] {
+    if (!(*next)->gone) tell((*next)->id, **next);
+    ++next;
+  };
+  Status outcome;
+  const Status scanned = i.store.Scan(i.partition, [&](std::string_view id, std::string_view value) {
+    while (next != resident.end() && (*next)->id < id) tell_resident();
+    if (next != resident.end() && (*next)->id == id) {
+      tell_resident();
+      return true;
+    }
+    const Result<RowPeek> peek = PeekProfile(value);
+    if (peek && peek->gone) return true;
+    // Through the plan of today, so that a row written under an older one looks as it will when it is next loaded.
+    CustomerProfile profile;
+    outcome = DecodeProfile(*i.plan, value, profile);
+    if (outcome) tell(id, profile);
+    return outcome.has_value();
+  });
+  if (!scanned) return scanned;
+  if (!outcome) return outcome;
+  while (next != resident.end()) tell_resident();
+  return {};
+}
+
+PartitionState::Sizes PartitionState::sizes() const {
+  Sizes sizes;
+  sizes.cached = impl_->slab.live();
+  sizes.dirty = impl_->dirty.dirty();
+  sizes.timers = impl_->Timed();
+  sizes.resident_bytes = impl_->UsedBytes();
+  sizes.tail_events = impl_->dirty.tail_events();
+  sizes.hits = impl_->hits;
+  sizes.misses = impl_->misses;
+  return sizes;
+}
+
+}  // namespace offerstream

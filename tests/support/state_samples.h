@@ -1,0 +1,131 @@
+// Plans, profiles and records for tests of stored formats and of the partition's memory: small, fixed or drawn by seed.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "models/domain/campaign_plan.h"
+#include "models/domain/customer_profile.h"
+#include "models/domain/random.h"
+#include "state/marks.h"
+
+namespace offerstream::samples {
+
+/// Three channels, four offers, three outcomes, four attributes, two placements.
+inline std::shared_ptr<CampaignPlan> Plan() {
+  auto plan = std::make_shared<CampaignPlan>();
+  for (const char* id : {"email", "push", "sms"}) plan->channels.push_back({.id = id});
+  for (const char* id : {"card", "loan"}) plan->products.push_back({.id = id});
+  for (const char* id : {"gold", "platinum", "mortgage", "deposit"}) {
+    OfferSpec offer;
+    offer.id = id;
+    for (std::size_t c = 0; c < plan->channels.size(); ++c) offer.channels.push_back(ChannelIndex(c));
+    offer.goal = OutcomeIndex(CampaignPlan::kConversion);
+    offer.value = 10;
+    plan->offers.push_back(offer);
+  }
+  for (const char* id : {"click", "conversion", "visit"}) plan->outcomes.push_back({.id = id});
+  for (const char* name : {"age", "job", "vip", "city"}) plan->attributes.push_back({.name = name});
+  plan->decide.placements = {"home", "inbox"};
+  plan->Index();
+  return plan;
+}
+
+/// A profile with every field in use about half of the time. `id` and `hash` are set.
+inline void FillProfile(const CampaignPlan& plan, Draws& draws, CustomerProfile& p) {
+  const auto coin = [&] { return draws.Below(2) == 0; };
+  const auto time = [&] { return coin() ? kNever : static_cast<EventTime>(1'700'000'000'000 + draws.Below(1'000'000'000)); };
+  const auto sums = [&](DecayedSums& s) {
+    if (coin()) s = {draws.Normal(), draws.Normal(), draws.Normal(), time()};
+  };
+  p.channels.assign(plan.channels.size(), ChannelProfile{});
+  p.next_due = coin() ? INT64_MAX : time();
+  for (EventTime* t : {&p.first_seen, &p.last_event, &p.last_transaction, &p.last_click, &p.enrolled}) *t = time();
+  p.lift_open = coin();
+  if (coin()) p.lift_conversions = static_cast<std::uint32_t>(draws.Below(5));
+  if (coin()) p.lift_value = static_cast<Money>(draws.Below(100'000)) - 50'000;
+  if (coin()) p.pre_value = draws.Normal();
+  for (DecayedSums* s : {&p.orders, &p.value, &p.deposits, &p.withdrawals, &p.engagement}) sums(*s);
+  if (coin()) p.place = {draws.Bits(), time(), {0.5f, -0.0f, 1.0f}, 7};
+  if (coin()) p.truncated = static_cast<std::uint32_t>(draws.Below(1000));
+  for (ChannelProfile& c : p.channels) {
+    if (coin()) continue;
+    sums(c.impressions);
+    sums(c.clicks);
+    if (coin()) c.conversions_d30 = draws.Uniform();
+    c.last_impression = time();
+    c.last_click = time();
+    c.consent = static_cast<Consent>(draws.Below(4));
+    c.published_limit = static_cast<std::uint16_t>(draws.Below(50));
+    c.published_source = static_cast<CapSource>(draws.Below(3));
+    c.published_capped = coin();
+  }
+  for (std::size_t i = 0; i < plan.decide.placements.size(); ++i) p.last_decision[i] = time();
+  for (std::size_t i = 0; i < plan.attributes.size(); ++i) {
+    if (coin()) continue;
+    AttributeSlot slot{AttributeIndex(i), {static_cast<AttributeValue::Type>(draws.Below(4))}};
+    if (slot.value.type == AttributeValue::Type::kNumber) slot.value.number = draws.Normal();
+    if (slot.value.type == AttributeValue::Type::kBool) slot.value.number = coin() ? 1 : 0;
+    if (slot.value.type == AttributeValue::Type::kText) slot.value.text = draws.Bits();
+    p.attributes.push_back(slot);
+  }
+  for (std::uint64_t n = draws.Below(3); n > 0; --n) p.owned.push_back({draws.Bits(), time()});
+  EventTime at = 1'700'000'000'000;
+  for (std::uint64_t n = draws.Below(6); n > 0; --n) {
+    at += static_cast<EventTime>(draws.Below(86'400'000));
+    p.impressions.push_back(static_cast<PackedImpression>(at) << 8 | draws.Below(plan.channels.size()));
+    p.seen.push_back({draws.Bits(), at});
+  }
+  for (std::uint64_t n = draws.Below(4); n > 0; --n) {
+    Exposure& e = p.exposures.emplace_back();
+    e.id = draws.Bits();
+    if (coin()) e.offer = OfferIndex(draws.Below(plan.offers.size()));
+    if (coin()) e.channel = ChannelIndex(draws.Below(plan.channels.size()));
+    for (EventTime* t : {&e.decided, &e.shown, &e.valid_until, &e.next_due}) *t = time();
+    e.propensity = draws.Uniform();
+    e.ordinal = static_cast<std::uint16_t>(draws.Below(20));
+    e.segment = static_cast<std::uint32_t>(draws.Below(9));
+    e.arm = static_cast<std::uint8_t>(draws.Below(3));
+    e.lottery = coin();
+    e.unsubscribed = coin();
+    e.foreign = coin();
+    for (std::size_t o = 0; o < e.labels.size(); ++o) {
+      PendingLabel& l = e.labels[o];
+      l.next_cut = o < plan.outcomes.size() && coin() ? static_cast<std::uint8_t>(draws.Below(8)) : kLabelClosed;
+      if (l.next_cut == kLabelClosed) continue;
+      l.mask = static_cast<std::uint8_t>(draws.Below(256));
+      l.converted = coin();
+      l.hold = coin();
+      if (coin()) l.last_cut = 3'600'000;
+      if (coin()) l.delay = static_cast<Duration>(draws.Below(1'000'000));
+      if (coin()) l.value = -static_cast<Money>(draws.Below(1000));
+      if (coin()) l.logit = draws.Normal();
+      if (coin()) l.probability = draws.Uniform();
+      if (coin()) l.cap_logit = draws.Normal();
+    }
+    e.x.resize(draws.Below(40));
+    for (float& v : e.x) v = coin() ? 0.0f : coin() ? 1.0f : static_cast<float>(draws.Normal());
+  }
+}
+
+/// A profile of seed `seed`.
+inline CustomerProfile Profile(const CampaignPlan& plan, std::uint64_t seed) {
+  Draws draws(seed, 1, 2, Purpose::kSimulation);
+  CustomerProfile p;
+  p.id = "customer-" + std::to_string(seed);
+  p.hash = H64(p.id);
+  FillProfile(plan, draws, p);
+  return p;
+}
+
+/// A position after transaction `seq`.
+inline FoldPosition Position(TxnSeq seq) {
+  FoldPosition p;
+  p.seq = seq;
+  p.offsets = {static_cast<std::int64_t>(seq * 10)};
+  p.watermark = p.frontier = p.max_event_time = static_cast<EventTime>(seq * 1000);
+  return p;
+}
+
+}  // namespace offerstream::samples
