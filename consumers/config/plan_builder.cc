@@ -70,6 +70,7 @@ class PlanBuilder {
     Learning();
     plan_->Index();
     BuildFeatures(root_, *plan_, mistakes_);
+    if (!mistakes_.empty()) return plan_;  // a name that is nowhere has no index to write
     plan_->text = PlanText(*plan_);
     plan_->digest = H64(plan_->text);
     return plan_;
