@@ -32,13 +32,13 @@ void OnLog(const rd_kafka_t* rk, int level, const char* facility, const char* te
 
 }  // namespace
 
-void Reap(rd_kafka_t* handle) {
+void Reap(rd_kafka_t* handle, std::shared_ptr<void> with) {
   if (++reaping > kUnreapedMax) {
     Log(LogLevel::kError, "cause=reaper three Kafka handles do not come down; stopping, a restart is safe");
     FlushLog();
     _exit(75);
   }
-  std::thread([handle] {
+  std::thread([handle, with = std::move(with)] {
     rd_kafka_destroy_flags(handle, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
     --reaping;
   }).detach();

@@ -34,8 +34,8 @@ struct KafkaHandle {
 
 /// Room for one of librdkafka's error texts.
 inline constexpr std::size_t kErrorTextBytes = 512;
-/// Destroys on a thread of its own: librdkafka's destroy may hang. With too many hanging the process stops (exit 75).
-void Reap(rd_kafka_t* handle);
+/// Destroys on a thread of its own, then lets go of `with`: librdkafka's destroy may hang. With too many hanging the process stops (exit 75).
+void Reap(rd_kafka_t* handle, std::shared_ptr<void> with);
 /// Our settings first, the user's over them (reserved ones are refused by the configuration).
 Result<rd_kafka_conf_t*> MakeConf(const KafkaConfig& kafka, const std::string& client_id,
                                   const std::map<std::string, std::string>& ours,

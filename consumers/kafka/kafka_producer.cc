@@ -48,13 +48,11 @@ KafkaProducer::KafkaProducer() : impl_(std::make_unique<Impl>()) {}
 KafkaProducer::~KafkaProducer() {
   if (impl_->rk == nullptr) return;
   for (auto& [name, topic] : impl_->topics) rd_kafka_topic_destroy(topic);
-  // Reports of what is still queued would come to an object that is gone: the object goes with the handle.
+  // No purge and no abort: in 2.0.2 either may assert while a request of the open transaction is under way. Callbacks may
+  // still come while the reaper destroys the handle: the object they point to goes with it.
   if (!impl_->transactional) rd_kafka_flush(impl_->rk, 1000);
-  rd_kafka_purge(impl_->rk, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
-  rd_kafka_poll(impl_->rk, 0);
   rd_kafka_t* handle = impl_->rk;
-  [[maybe_unused]] Impl* outlives = impl_.release();   // callbacks may still run while the reaper destroys the handle
-  Reap(handle);
+  Reap(handle, std::shared_ptr<void>(std::move(impl_)));
 }
 
 Result<std::unique_ptr<KafkaProducer>> KafkaProducer::Open(Settings settings) {

@@ -4,6 +4,7 @@
 #include <cassert>
 #include <chrono>
 #include <thread>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -27,7 +28,10 @@ void Pause(int ms) { std::this_thread::sleep_for(std::chrono::milliseconds(ms));
 }  // namespace
 
 KafkaShard::KafkaShard(Settings settings) : settings_(std::move(settings)) {}
-KafkaShard::~KafkaShard() { consumer_.reset(); }   // closing still calls OnChange: while all members are there
+KafkaShard::~KafkaShard() {
+  if (open_ && sound_) (void)producer_->Abort(kCallTimeoutMs);
+  consumer_.reset();   // closing still calls OnChange: while all members are there
+}
 
 std::string KafkaShard::Identity() const {
   return fmt::format("{}-{}-{}", settings_.app_id, settings_.instance, settings_.shard);
@@ -168,20 +172,24 @@ Status KafkaShard::Begin() {
   assert(!open_);
   producer_->ClearDeliveries();
   Status begun = producer_->Begin();
-  open_ = begun.has_value();
+  open_ = sound_ = begun.has_value();
   return begun;
 }
 
 Status KafkaShard::Append(const OutRecord& record) {
   assert(open_);
-  return producer_->Send(settings_.outputs[static_cast<std::size_t>(record.topic)], record);
+  Status sent = producer_->Send(settings_.outputs[static_cast<std::size_t>(record.topic)], record);
+  sound_ = sound_ && sent.has_value();
+  return sent;
 }
 
 Status KafkaShard::SendPositions(std::span<const InputPosition> positions) {
   assert(open_);
   std::vector<TopicPosition> list;
   for (const InputPosition& p : positions) list.push_back({settings_.inputs[p.input], p.partition, p.next, p.metadata});
-  return producer_->SendOffsets(list, *consumer_, kCallTimeoutMs);
+  Status sent = producer_->SendOffsets(list, *consumer_, kCallTimeoutMs);
+  sound_ = sound_ && sent.has_value();
+  return sent;
 }
 
 Outbox::Outcome KafkaShard::Commit(Error& why) {
@@ -194,7 +202,10 @@ Outbox::Outcome KafkaShard::Commit(Error& why) {
 }
 
 Status KafkaShard::Recycle() {
-  open_ = false;
+  // Nothing failed: aborting spares half a second, and destroying in the middle of a transaction's first request asserts in
+  // librdkafka 2.0.2 (rd_kafka_txn_handle_AddPartitionsToTxn).
+  const bool abort = std::exchange(open_, false) && sound_;
+  if (abort && producer_->Abort(kCallTimeoutMs)) return {};
   if (Status opened = OpenProducer(); !opened) return opened;
   return InitProducer(INT64_MAX);
 }

@@ -59,7 +59,7 @@ class KafkaShard final : public EventSource, public Outbox {
   std::unique_ptr<KafkaProducer> producer_;
   OwnershipChange change_;
   std::map<std::int32_t, std::vector<std::int64_t>> next_;   // owned partition -> next offset by input
-  bool open_ = false;
+  bool open_ = false, sound_ = false;   // a transaction; and nothing of it has failed
 };
 
 }  // namespace offerstream
