@@ -11,6 +11,7 @@
 
 namespace offerstream {
 
+/// What may stand at a key.
 enum class SettingType : std::uint8_t {
   kSection,      ///< a map with the keys below it
   kList,         ///< a list of maps: keys stand under "path[]"
@@ -44,8 +45,8 @@ std::vector<std::string> Choices(const Setting& setting);
 /// Checks keys, types and ranges of a whole configuration against the table; everything wrong is added to `mistakes`.
 void CheckSettings(const YamlNode& root, Mistakes& mistakes);
 
-// Typed reads after CheckSettings, of the key that ends `path`, from its parent map (null or absent: the default). A
-// value of the wrong form has been reported; it reads as the default here, so that reading can go on to further mistakes.
+/// Typed reads after CheckSettings, of the key that ends `path`, from its parent map (null or absent: the default). A
+/// value of the wrong form has been reported; it reads as the default here, so that reading can go on to further mistakes.
 std::string ReadText(const YamlNode* parent, std::string_view path);
 double ReadNumber(const YamlNode* parent, std::string_view path);
 /// The extra word of the setting ("auto") reads as `word_value`.

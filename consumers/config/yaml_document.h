@@ -41,6 +41,7 @@ struct YamlNode {
 /// Collects mistakes so that all are reported at once, in the order of their places.
 class Mistakes {
  public:
+  /// One mistake at its place.
   void Add(const Place& place, std::string message);
   /// Adds "; did you mean 'x'?" when one of `known` is near `word`.
   void AddUnknown(const Place& place, std::string message, std::string_view word,

@@ -12,6 +12,7 @@
 
 namespace offerstream {
 
+/// Sizes of the planted world.
 inline constexpr std::size_t kBankSegments = 4;
 inline constexpr std::size_t kBankChannels = 4;
 inline constexpr std::size_t kBankOffers = 6;
@@ -38,6 +39,7 @@ struct BankChannel {
   double unsubscribe_level;    ///< a0 of logit u_n = a0 + b0 (n-1)
 };
 
+/// One of the bank's offers.
 struct BankOffer {
   std::string_view id, campaign, product;
 };

@@ -51,12 +51,14 @@ struct SmallLogistic {
   Vector mean{};
   std::array<double, D * D> covariance{};  ///< row-major, symmetric
 
+  /// A fresh model: independent coefficients of these means and variances.
   static SmallLogistic Prior(const Vector& mean, const Vector& variance) {
     SmallLogistic node;
     node.mean = mean;
     for (std::size_t j = 0; j < D; ++j) node.covariance[j * D + j] = variance[j];
     return node;
   }
+  /// m.x
   double Logit(const Vector& x) const {
     double z = 0;
     for (std::size_t j = 0; j < D; ++j) z += mean[j] * x[j];

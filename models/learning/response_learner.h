@@ -29,6 +29,7 @@ struct FeatureFrame {
   std::uint32_t epoch = 0;
   std::vector<Feature> features{};
 
+  /// The frame of a plan's schema.
   static std::shared_ptr<const FeatureFrame> Of(const FeatureSchema& schema);
   void Save(ByteWriter& out) const;
   /// Fails the reader on damage.

@@ -34,6 +34,7 @@ struct SchemaChange {
 /// Formulas: README.md, "Response model". One owner, not thread-safe (predictions use scratch space).
 class ResponseModel {
  public:
+  /// What a head says of x, offset included: mean and variance of the logit.
   struct Prediction {
     double logit = 0, variance = 0;
     /// The logit whose logistic is the mean probability over the uncertainty of the coefficients.

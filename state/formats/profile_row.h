@@ -9,6 +9,7 @@
 
 namespace offerstream::profile_row {
 
+/// Newest version this program writes and reads.
 inline constexpr std::uint8_t kProfileVersion = 1;
 /// as_of stands before the compared body.
 inline constexpr std::size_t kAsOfBytes = 8;
@@ -45,8 +46,10 @@ enum ChannelPart : std::uint8_t {
   kPublished = 64,
 };
 
+/// Bits of an exposure. Stored: add at the end, never renumber.
 enum ExposureFlag : std::uint8_t { kLottery = 1, kUnsubscribed = 2, kForeign = 4 };
 
+/// Bits of a pending label: booleans, and which fields follow. Stored: never renumber.
 enum LabelFlag : std::uint8_t {
   kConverted = 1,
   kHold = 2,

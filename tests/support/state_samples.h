@@ -33,6 +33,7 @@ inline std::shared_ptr<CampaignPlan> Plan() {
 }
 
 /// A profile with every field in use about half of the time. `id` and `hash` are set.
+// long: every field of the row once, in its order
 inline void FillProfile(const CampaignPlan& plan, Draws& draws, CustomerProfile& p) {
   const auto coin = [&] { return draws.Below(2) == 0; };
   const auto time = [&] { return coin() ? kNever : static_cast<EventTime>(1'700'000'000'000 + draws.Below(1'000'000'000)); };
