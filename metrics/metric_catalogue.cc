@@ -12,14 +12,13 @@ constexpr auto kHistogram = MetricKind::kHistogram;
 
 // name, kind, labels, most series, alert, help
 constexpr auto kMetrics = std::to_array<MetricSpec>({
-    {"offerstream_build_info", kGauge, "version,kafka_client", 1, "", "1; the labels tell the build."},
+    {"offerstream_build_info", kGauge, "version", 1, "", "1; the labels tell the build."},
     {"offerstream_config_info", kGauge, "epoch,digest", 1, "", "1; the labels tell the plan in force."},
     {"offerstream_ready", kGauge, "", 1, "NotReady", "1 when every assigned partition is recovered and the producer is sound."},
 
     {"offerstream_events_total", kCounter, "kind", 13, "NoEvents", "Events folded, by kind (repeats and late ones included)."},
     {"offerstream_event_bytes_total", kCounter, "", 1, "", "Bytes of input records read."},
     {"offerstream_records_total", kCounter, "", 1, "", "Input records read in committed transactions."},
-    {"offerstream_records_ignored_total", kCounter, "", 1, "", "Records of kinds the mapping ignores."},
     {"offerstream_events_rejected_total", kCounter, "reason", 10, "BadRecords", "Bad records, by reason."},
     {"offerstream_events_duplicate_total", kCounter, "", 1, "", "Repeats dropped within the dedup horizon."},
     {"offerstream_events_late_total", kCounter, "", 1, "LateEvents", "Events older than the watermark: applied, but they trigger no decision."},
@@ -28,16 +27,17 @@ constexpr auto kMetrics = std::to_array<MetricSpec>({
     {"offerstream_timestamps_from_record_total", kCounter, "", 1, "", "Events without a time of their own."},
     {"offerstream_dead_letter_records_total", kCounter, "", 1, "DeadLetters", "Records written to the dead-letter topic."},
 
-    {"offerstream_consumer_lag_records", kGauge, "topic,partition", 4096, "LagGrows", "Stable end of the input less the committed position."},
+    {"offerstream_consumer_lag_records", kGauge, "partition", 4096, "LagGrows", "Stable end of the input less the committed position."},
     {"offerstream_consumer_assigned_partitions", kGauge, "", 1, "", "Partitions of the events topic assigned to this process."},
     {"offerstream_consumer_rebalances_total", kCounter, "", 1, "Rebalances", "Assignments and revocations."},
-    {"offerstream_kafka_errors_total", kCounter, "", 1, "", "Errors the Kafka client reported."},
 
     {"offerstream_transactions_total", kCounter, "outcome", 3, "NoCommits", "Transactions, by outcome: committed, aborted, unknown."},
-    {"offerstream_transaction_duration_seconds", kHistogram, "", 1, "", "From the first record of a transaction to its commit."},
     {"offerstream_producer_recycles_total", kCounter, "", 1, "Recycles", "Transactional producers destroyed and made anew."},
-    {"offerstream_recoveries_total", kCounter, "", 1, "", "Recoveries of a partition (start, assignment, lost transaction)."},
     {"offerstream_last_commit_timestamp_seconds", kGauge, "", 1, "NoCommits", "Wall time of the last commit."},
+    {"offerstream_worker_busy_seconds_total", kCounter, "", 1, "", "Time workers spent folding and encoding."},
+    {"offerstream_commit_wait_seconds_total", kCounter, "", 1, "", "Time workers waited for Kafka to commit."},
+    {"offerstream_store_seconds_total", kCounter, "", 1, "", "Time workers spent writing the store."},
+    {"offerstream_profile_rows_total", kCounter, "", 1, "", "Profile rows written to changelog and store."},
     {"offerstream_event_to_decision_seconds", kHistogram, "", 1, "Latency", "From the record's timestamp to the commit of its decision."},
 
     {"offerstream_decisions_total", kCounter, "arm,outcome", 18, "NoDecisions", "Committed decisions; no offer counts too, with its reason."},
@@ -60,23 +60,17 @@ constexpr auto kMetrics = std::to_array<MetricSpec>({
 
     {"offerstream_profiles_cached", kGauge, "", 1, "", "Profiles in memory."},
     {"offerstream_profiles_dirty", kGauge, "", 1, "", "Profiles changed since they were written."},
-    {"offerstream_profile_misses_total", kCounter, "", 1, "", "Profiles read from the store."},
     {"offerstream_timers_pending", kGauge, "", 1, "", "Customers with a timer."},
     {"offerstream_checkpoint_tail_events", kGauge, "", 1, "TailGrows", "Events a restart would re-fold."},
     {"offerstream_state_bytes", kGauge, "family", 8, "", "Bytes on disk."},
     {"offerstream_state_keys", kGauge, "family", 8, "", "Keys on disk (estimate)."},
     {"offerstream_disk_free_bytes", kGauge, "", 1, "DiskLow", "Free space where the state lies."},
-    {"offerstream_restore_seconds", kGauge, "", 1, "", "Duration of the last recovery."},
 
     {"offerstream_http_requests_total", kCounter, "handler,code", 160, "", "HTTP requests answered."},
     {"process_resident_memory_bytes", kGauge, "", 1, "", "Resident memory."},
     {"process_cpu_seconds_total", kCounter, "", 1, "", "User and system CPU time."},
     {"process_open_fds", kGauge, "", 1, "", "Open file descriptors."},
-    {"process_start_time_seconds", kGauge, "", 1, "", "Wall time of the start."},
 });
-
-constexpr std::array kBuckets = {0.001, 0.0025, 0.005, 0.01, 0.02, 0.03, 0.05, 0.08, 0.1, 0.15,
-                                 0.25,  0.5,    1.0,   2.5,  5.0,  10.0, 30.0, 60.0};
 
 std::string_view KindText(MetricKind kind) {
   switch (kind) {
@@ -104,7 +98,5 @@ std::string MetricTable() {
   }
   return out;
 }
-
-std::span<const double> DurationBuckets() { return kBuckets; }
 
 }  // namespace offerstream

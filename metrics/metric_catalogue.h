@@ -29,7 +29,4 @@ const MetricSpec* FindMetric(std::string_view name);
 /// The catalogue as a Markdown table, for the README of metrics/.
 std::string MetricTable();
 
-/// Upper bounds in seconds of every duration histogram: 1 ms to 60 s, and +Inf implied.
-std::span<const double> DurationBuckets();
-
 }  // namespace offerstream

@@ -7,21 +7,9 @@
 #include <limits>
 #include <map>
 #include <sstream>
+#include <vector>
 
 namespace offerstream {
-
-void DurationHistogram::Observe(double seconds) {
-  const auto bounds = DurationBuckets();
-  std::size_t i = 0;
-  while (i < bounds.size() && seconds > bounds[i]) ++i;
-  ++counts[i];
-  sum_seconds += seconds;
-}
-
-void DurationHistogram::Merge(const DurationHistogram& other) {
-  for (std::size_t i = 0; i < counts.size(); ++i) counts[i] += other.counts[i];
-  sum_seconds += other.sum_seconds;
-}
 
 struct MetricsPage::Impl {
   std::map<std::string_view, prometheus::MetricFamily> families{};
@@ -58,18 +46,18 @@ void MetricsPage::Set(std::string_view name, std::initializer_list<std::string_v
   }
 }
 
-void MetricsPage::Set(std::string_view name, const DurationHistogram& histogram) {
+void MetricsPage::SetHistogram(std::string_view name, std::span<const double> bounds, double unit,
+                               std::span<const std::uint64_t> counts, double sum) {
   prometheus::ClientMetric* metric = impl_->Series(name, {});
   if (metric == nullptr) return;
   std::uint64_t cumulative = 0;
-  const auto bounds = DurationBuckets();
-  for (std::size_t i = 0; i < histogram.counts.size(); ++i) {
-    cumulative += histogram.counts[i];
-    const double bound = i < bounds.size() ? bounds[i] : std::numeric_limits<double>::infinity();
+  for (std::size_t i = 0; i <= bounds.size(); ++i) {
+    if (i < counts.size()) cumulative += counts[i];
+    const double bound = i < bounds.size() ? bounds[i] * unit : std::numeric_limits<double>::infinity();
     metric->histogram.bucket.push_back({cumulative, bound});
   }
   metric->histogram.sample_count = cumulative;
-  metric->histogram.sample_sum = histogram.sum_seconds;
+  metric->histogram.sample_sum = sum;
 }
 
 std::string MetricsPage::Text() const {

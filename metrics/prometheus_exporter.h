@@ -4,23 +4,13 @@
 #include <cstdint>
 #include <initializer_list>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "metrics/metric_catalogue.h"
 
 namespace offerstream {
-
-/// Plain histogram of durations over DurationBuckets(): one writer thread, copied as a whole to the scrape.
-struct DurationHistogram {
-  std::vector<std::uint64_t> counts = std::vector<std::uint64_t>(DurationBuckets().size() + 1);  ///< last: +Inf
-  double sum_seconds = 0;
-
-  /// Adds one duration, or another worker's counts. O(buckets).
-  void Observe(double seconds);
-  void Merge(const DurationHistogram& other);
-};
 
 /// Collects the series of one scrape and renders them. REQUIRES: names of the catalogue, as many label values as the
 /// metric has labels. Series past a metric's `series_max` are left out and counted in the last line's comment.
@@ -31,7 +21,10 @@ class MetricsPage {
   /// Sets a counter or gauge.
   void Set(std::string_view name, std::initializer_list<std::string_view> labels, double value);
   void Set(std::string_view name, double value) { Set(name, {}, value); }
-  void Set(std::string_view name, const DurationHistogram& histogram);
+  /// A histogram from plain counts per bucket (the last count: above the last bound). Bounds are multiplied by
+  /// `unit` to reach the metric's base unit; missing counts are 0.
+  void SetHistogram(std::string_view name, std::span<const double> bounds, double unit,
+                    std::span<const std::uint64_t> counts, double sum);
   /// Text exposition format 0.0.4; families in catalogue order, families without series left out.
   std::string Text() const;
 

@@ -31,12 +31,10 @@ TEST(MetricsPage, RendersFamiliesInCatalogueOrderWithLabels) {
 }
 
 TEST(MetricsPage, HistogramIsCumulativeAndEndsAtInfinity) {
-  DurationHistogram h;
-  h.Observe(0.0009);
-  h.Observe(0.04);
-  h.Observe(500);
+  const double bounds_ms[] = {1, 50};
+  const std::uint64_t counts[] = {1, 1, 1};
   MetricsPage page;
-  page.Set("offerstream_transaction_duration_seconds", h);
+  page.SetHistogram("offerstream_event_to_decision_seconds", bounds_ms, 1e-3, counts, 500.041);
   const std::string text = page.Text();
   EXPECT_NE(text.find("le=\"0.001\"} 1"), std::string::npos) << text;
   EXPECT_NE(text.find("le=\"0.05\"} 2"), std::string::npos) << text;
@@ -60,7 +58,7 @@ TEST(MetricsPage, PromtoolAcceptsEveryMetric) {
   MetricsPage page;
   for (const MetricSpec& m : MetricCatalogue()) {
     if (m.kind == MetricKind::kHistogram) {
-      page.Set(m.name, DurationHistogram{});
+      page.SetHistogram(m.name, std::vector<double>{1}, 1, std::vector<std::uint64_t>{2, 3}, 9);
     } else if (m.labels.empty()) {
       page.Set(m.name, 1);
     } else if (m.labels.find(',') == std::string_view::npos) {

@@ -1,0 +1,25 @@
+// Small JSON bodies of the HTTP interface, one function per resource. Not for the hot path.
+#pragma once
+
+#include <string>
+
+#include "consumers/service_view.h"
+
+namespace offerstream {
+
+/// A customer: profile, caps now, open exposures; ids as texts where the plan knows them, else 16 hex digits.
+std::string CustomerJson(const CampaignPlan& plan, const CustomerView& view);
+std::string OffersJson(const CampaignPlan& plan);
+/// Segments with share and centre (standardised), by id.
+std::string SegmentsJson(const CampaignPlan& plan, const AdoptedModels* models);
+/// Learned impression curves per segment and channel.
+std::string CapsJson(const CampaignPlan& plan, const AdoptedModels* models);
+std::string ModelsJson(const LearnerView& learner);
+/// Drivers of one model; empty when there is no such model.
+std::string DriversJson(const LearnerView& learner, std::string_view model_id);
+std::string PipelineJson(const ServiceView& service);
+std::string ExperimentsJson(const AdoptedModels* models);
+/// The plan in force.
+std::string ConfigJson(const CampaignPlan& plan);
+
+}  // namespace offerstream
