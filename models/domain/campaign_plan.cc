@@ -26,7 +26,9 @@ std::string CampaignPlan::ModelId(ModelIndex model) const {
   return offers[OfferOf(model).value].id + "/" + outcomes[OutcomeOf(model).value].id;
 }
 
-IdHash CampaignPlan::ModelHash(ModelIndex model) const { return H64(ModelId(model)); }
+IdHash CampaignPlan::ModelHash(ModelIndex model) const {
+  return model.value < model_hashes.size() ? model_hashes[model.value] : H64(ModelId(model));
+}
 
 void CampaignPlan::Index() {
   const auto index = [](auto& table, auto& by_hash, auto make) {
@@ -36,6 +38,19 @@ void CampaignPlan::Index() {
     }
   };
   for (auto& c : channels) c.hash = H64(c.id);
+  consent.attributes.assign(channels.size(), AttributeIndex{});
+  for (std::size_t c = 0; consent.from_attributes && c < channels.size(); ++c) {
+    const std::string name = "consent_" + channels[c].id;
+    std::size_t at = 0;
+    while (at < attributes.size() && attributes[at].name != name) ++at;
+    if (at == attributes.size()) {
+      AttributeSpec spec;
+      spec.name = name;
+      spec.type = AttributeType::kBool;
+      attributes.push_back(std::move(spec));
+    }
+    consent.attributes[c] = AttributeIndex(at);
+  }
   for (auto& p : products) p.hash = H64(p.id);
   for (auto& o : offers) o.hash = H64(o.id);
   for (auto& a : attributes) {
@@ -47,6 +62,8 @@ void CampaignPlan::Index() {
   index(products, product_by_hash, [](std::size_t i) { return ProductIndex(i); });
   index(offers, offer_by_hash, [](std::size_t i) { return OfferIndex(i); });
   index(attributes, attribute_by_hash, [](std::size_t i) { return AttributeIndex(i); });
+  model_hashes.clear();
+  for (std::size_t m = 0; m < models(); ++m) model_hashes.push_back(H64(ModelId(ModelIndex(m))));
 }
 
 }  // namespace offerstream

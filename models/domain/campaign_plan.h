@@ -188,6 +188,7 @@ struct LearningSpec {
 struct ConsentSpec {
   bool opt_in = false;                 ///< true: a channel without a given consent is excluded
   bool from_attributes = true;         ///< attribute consent_<channel> = true/false sets it
+  std::vector<AttributeIndex> attributes{};  ///< by channel: its consent attribute; filled by Index()
 };
 
 /// What customers are clustered by.
@@ -224,6 +225,7 @@ struct CampaignPlan {
   std::map<IdHash, ChannelIndex> channel_by_hash{};
   std::map<IdHash, ProductIndex> product_by_hash{};
   std::map<IdHash, AttributeIndex> attribute_by_hash{};
+  std::vector<IdHash> model_hashes{};    ///< by ModelIndex
 
   static constexpr std::size_t kClick = 0, kConversion = 1;
 
@@ -236,10 +238,11 @@ struct CampaignPlan {
   OutcomeIndex OutcomeOf(ModelIndex model) const { return OutcomeIndex(model.value % outcomes.size()); }
   /// "offer/outcome".
   std::string ModelId(ModelIndex model) const;
-  /// H64 of the model id.
+  /// H64 of the model id; from the table once Index() was called.
   IdHash ModelHash(ModelIndex model) const;
 
-  /// Fills hashes and lookup tables from ids; call once after building.
+  /// Fills hashes and lookup tables from ids; call once after building. With consent.from_attributes it also declares
+  /// the attributes consent_<channel> (bool) that the plan does not declare itself.
   void Index();
 };
 

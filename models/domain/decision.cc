@@ -1,5 +1,7 @@
 #include "models/domain/decision.h"
 
+#include "models/domain/random.h"
+
 namespace offerstream {
 
 std::string_view Name(Arm arm) {
@@ -63,6 +65,13 @@ std::string_view Name(CapSource source) {
     case CapSource::kLottery: return "lottery";
   }
   return "";
+}
+
+DecisionId DecisionIdOf(IdHash topic_hash, const Cause& cause, PlacementIndex placement) {
+  const std::uint64_t place = std::uint64_t{placement.value} + 256 * std::uint64_t{cause.part};
+  const DecisionId id = H64({topic_hash, static_cast<std::uint64_t>(std::int64_t{cause.partition}),
+                             static_cast<std::uint64_t>(cause.offset), place});
+  return id == 0 ? 1 : id;
 }
 
 void Decision::Clear() {

@@ -73,6 +73,11 @@ struct CapState {
   Duration window = 0;
 };
 
+/// The identity of the decision that an event at `cause` gets on a placement: H64(H64(topic), partition, offset,
+/// placement + 256 * part), never 0. The one place that says so. `topic_hash`: H64 of the input's topic name (files: of
+/// the mapping's topic), so that an id does not depend on the order of inputs in the configuration. Thread-safe.
+DecisionId DecisionIdOf(IdHash topic_hash, const Cause& cause, PlacementIndex placement);
+
 /// A decision, offer or none. Reused between events: Clear() keeps capacity.
 struct Decision {
   DecisionId id = 0;

@@ -23,6 +23,7 @@ struct Cause {
   std::uint16_t input = 0;
   std::int32_t partition = 0;
   std::int64_t offset = 0;
+  std::uint16_t part = 0;   ///< position among the events of one record (a mapping may emit several)
   friend auto operator<=>(const Cause&, const Cause&) = default;
 };
 

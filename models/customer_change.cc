@@ -1,0 +1,452 @@
+#include "models/customer_change.h"
+
+#include <algorithm>
+#include <cassert>
+#include <cmath>
+
+#include "models/deciding/caps.h"
+#include "models/deciding/eligibility.h"
+#include "models/domain/decay.h"
+#include "models/domain/random.h"
+
+namespace offerstream {
+namespace {
+
+const IdHash kTrueText = H64("true"), kYesText = H64("yes"), kFalseText = H64("false"), kNoText = H64("no");
+
+double Major(Money value) { return static_cast<double>(value) / 100; }
+
+Consent ConsentOf(const AttributeValue& value) {
+  switch (value.type) {
+    case AttributeValue::Type::kUnset: return Consent::kUnknown;
+    case AttributeValue::Type::kNumber:
+    case AttributeValue::Type::kBool: return value.number != 0 ? Consent::kIn : Consent::kOut;
+    case AttributeValue::Type::kText:
+      if (value.text == kTrueText || value.text == kYesText) return Consent::kIn;
+      if (value.text == kFalseText || value.text == kNoText) return Consent::kOut;
+      return Consent::kUnknown;
+  }
+  return Consent::kUnknown;
+}
+
+IdHash ProductOf(const CampaignPlan& plan, const Event& event, const Exposure* answered) {
+  if (event.product.value < plan.products.size()) return plan.products[event.product.value].hash;
+  const OfferIndex offer = answered != nullptr ? answered->offer : event.offer;
+  if (event.kind != EventKind::kConversion || offer.value >= plan.offers.size()) return 0;
+  const ProductIndex product = plan.offers[offer.value].product;
+  return product.value < plan.products.size() ? plan.products[product.value].hash : 0;
+}
+
+void SetOwned(CustomerProfile& profile, IdHash product, EventTime since, bool owned) {
+  if (product == 0) return;
+  auto at = std::lower_bound(profile.owned.begin(), profile.owned.end(), product,
+                             [](const OwnedProduct& o, IdHash hash) { return o.product < hash; });
+  const bool there = at != profile.owned.end() && at->product == product;
+  if (there && !owned) profile.owned.erase(at);
+  if (there || !owned) return;
+  if (profile.owned.size() >= kOwnedProductsMax) {
+    ++profile.truncated;
+    const auto oldest = std::min_element(profile.owned.begin(), profile.owned.end(),
+                                         [](const OwnedProduct& a, const OwnedProduct& b) { return a.since < b.since; });
+    const bool before = oldest < at;
+    const auto index = at - profile.owned.begin() - (before ? 1 : 0);
+    profile.owned.erase(oldest);
+    at = profile.owned.begin() + index;
+  }
+  profile.owned.insert(at, OwnedProduct{product, since});
+}
+
+}  // namespace
+
+CustomerChange::CustomerChange(const CampaignPlan& plan, FeatureMap& features)
+    : plan_(plan), features_(features), experiment_(plan.experiment), x_(plan.features.size()) {
+  for (const ChannelSpec& c : plan.channels) longest_window_ = std::max(longest_window_, c.cap.window);
+}
+
+// ---- Timers ------------------------------------------------------------------------------------------------------------
+
+void CustomerChange::ByEarliestTimer(CustomerProfile& profile) {
+  const EventTime due = profile.next_due;
+  assert(due < INT64_MAX);
+  bool closed = false;
+  for (Exposure& e : profile.exposures) {
+    if (e.next_due > due) continue;
+    FireExposure(plan_, due, e, rows());
+    closed = closed || e.next_due == INT64_MAX;
+    if (counters_ != nullptr) ++counters_->timers;
+  }
+  if (closed) std::erase_if(profile.exposures, [](const Exposure& e) { return e.next_due == INT64_MAX; });
+  for (std::size_t c = 0; c < profile.channels.size(); ++c) {
+    if (CapDue(profile, ChannelIndex(c)) <= due) FireCap(profile, ChannelIndex(c), due);
+  }
+  if (profile.lift_open && profile.enrolled + plan_.experiment.horizon <= due) FireLift(profile);
+  SetNextDue(profile);
+}
+
+void CustomerChange::ByTimers(CustomerProfile& profile, EventTime limit) {
+  while (profile.next_due <= limit && profile.next_due != INT64_MAX) ByEarliestTimer(profile);
+}
+
+void CustomerChange::SetNextDue(CustomerProfile& profile) const {
+  EventTime due = INT64_MAX;
+  for (const Exposure& e : profile.exposures) due = std::min(due, e.next_due);
+  for (std::size_t c = 0; c < profile.channels.size(); ++c) due = std::min(due, CapDue(profile, ChannelIndex(c)));
+  if (profile.lift_open) due = std::min(due, profile.enrolled + plan_.experiment.horizon);
+  profile.next_due = due;
+}
+
+// A published cap has one timer: when it opens again, else when nothing is counted any more.
+EventTime CustomerChange::CapDue(const CustomerProfile& profile, ChannelIndex channel) const {
+  const ChannelProfile& c = profile.channels[channel.value];
+  if (c.published_limit == 0) return INT64_MAX;
+  const EventTime due = c.published_capped ? ReopensAt(plan_, profile, channel, c.published_limit)
+                                           : EmptiesAt(plan_, profile, channel);
+  return due == kNever ? 0 : due;   // what it waits for has already gone from memory: at once
+}
+
+void CustomerChange::FireCap(CustomerProfile& profile, ChannelIndex channel, EventTime due) {
+  ChannelProfile& c = profile.channels[channel.value];
+  const std::uint16_t used = CountShown(plan_, profile, channel, due);
+  if (counters_ != nullptr) ++counters_->timers;
+  if (used > 0 && used < c.published_limit) {
+    c.published_capped = false;
+    TellCap(profile, channel, due, used, false);
+    return;
+  }
+  TellCap(profile, channel, due, 0, true);
+  c.published_limit = 0;
+  c.published_capped = false;
+  c.published_source = CapSource::kConfigured;
+}
+
+void CustomerChange::FireLift(CustomerProfile& profile) {
+  profile.lift_open = false;
+  if (counters_ != nullptr) ++counters_->timers;
+  if (out_ == nullptr) return;
+  Observation& row = out_->observations.rows.emplace_back();
+  row.kind = ObservationKind::kLiftRow;
+  row.model = LiftModel();
+  row.time = profile.enrolled + plan_.experiment.horizon;
+  row.y = profile.lift_conversions > 0 ? 1.0f : 0.0f;
+  row.value = profile.lift_value;
+  row.arm = static_cast<std::uint8_t>(experiment_.ArmOf(profile.hash));
+  row.pre_value = profile.pre_value;
+  row.customer = profile.hash;
+}
+
+// ---- Events ------------------------------------------------------------------------------------------------------------
+
+bool CustomerChange::IsRepeat(CustomerProfile& profile, const Event& event, EventTime watermark) {
+  auto& seen = profile.seen;
+  const EventTime horizon = watermark == kNever ? kNever : watermark - plan_.dedup_horizon;
+  for (auto it = seen.rbegin(); it != seen.rend(); ++it) {
+    if (it->hash == event.event_hash && it->time >= horizon) return true;
+  }
+  // Forgetting in larger pieces keeps it cheap; it changes no answer, because the search above looks at times.
+  std::size_t old = 0;
+  while (old < seen.size() && seen[old].time < horizon) ++old;
+  if (old >= 8 && old * 4 >= seen.size()) seen.erase(seen.begin(), seen.begin() + static_cast<std::ptrdiff_t>(old));
+  if (seen.size() >= kSeenEventsMax) {
+    seen.erase(seen.begin(), seen.begin() + kSeenEventsMax / 8);
+    ++profile.truncated;
+  }
+  seen.push_back(SeenEvent{event.event_hash, event.time});
+  return false;
+}
+
+void CustomerChange::ByEvent(CustomerProfile& profile, const Event& event, const EventFacts* facts, EventTime watermark,
+                             std::span<const float> x) {
+  if (profile.first_seen == kNever || event.time < profile.first_seen) profile.first_seen = event.time;
+  profile.last_event = std::max(profile.last_event, event.time);
+  switch (event.kind) {
+    case EventKind::kImpression: Impression(profile, event, facts, watermark, x); break;
+    case EventKind::kClick: Answer(profile, event, OutcomeIndex(CampaignPlan::kClick)); break;
+    case EventKind::kConversion: Conversion(profile, event); break;
+    case EventKind::kTransaction: Transaction(profile, event); break;
+    case EventKind::kEngagement: AddDecayed(profile.engagement, 1, event.time); break;
+    case EventKind::kDelivery: FailedDelivery(profile, event); break;
+    case EventKind::kUnsubscribe:
+    case EventKind::kComplaint: OptOut(profile, event); break;
+    case EventKind::kProfile: Traits(profile, event); break;
+    case EventKind::kCampaignCost:   // the pseudo-customer of a campaign: its spend
+      AddDecayed(profile.orders, 1, event.time);
+      AddDecayed(profile.value, event.cost != 0 ? event.cost : Major(event.value), event.time);
+      break;
+    case EventKind::kRequest:
+    case EventKind::kDelete:
+    case EventKind::kIgnore: break;
+  }
+  SetNextDue(profile);
+}
+
+void CustomerChange::Impression(CustomerProfile& profile, const Event& event, const EventFacts* facts,
+                                EventTime watermark, std::span<const float> x) {
+  if (event.transactional) return;   // service messages are neither capped nor trained on
+  Exposure* shown = FindDisplayed(profile, event);
+  ChannelIndex channel = event.channel;
+  if (!channel.known() && shown != nullptr) channel = shown->channel;
+  const bool counted = channel.value < profile.channels.size();
+  const std::uint32_t ordinal = counted ? CountShown(plan_, profile, channel, event.time) + 1u : 1u;
+  if (shown == nullptr && facts != nullptr && facts->has_impression && facts->impression.offer.known()) {
+    ForeignImpression(profile, event, facts->impression, ordinal, x);   // before it is counted
+  } else if (shown != nullptr && !shown->Shown()) {
+    shown->ordinal = static_cast<std::uint16_t>(ordinal);
+    OpenLabels(plan_, event.time, *shown);
+  }
+  if (!counted) return;
+  ChannelProfile& c = profile.channels[channel.value];
+  AddDecayed(c.impressions, 1, event.time);
+  c.last_impression = std::max(c.last_impression, event.time);
+  auto& ring = profile.impressions;
+  if (watermark != kNever) {
+    const auto live = std::find_if(ring.begin(), ring.end(), [&](PackedImpression i) {
+      return TimeOf(i) + longest_window_ > watermark;
+    });
+    ring.erase(ring.begin(), live);
+  }
+  if (ring.size() >= kRecentImpressionsMax) {
+    ring.erase(ring.begin());
+    ++profile.truncated;
+  }
+  const PackedImpression packed = PackImpression(event.time, channel);
+  ring.insert(std::upper_bound(ring.begin(), ring.end(), packed), packed);
+}
+
+std::span<const float> CustomerChange::Features(const CustomerProfile& profile, const Event& event,
+                                                const DecisionFact& fact, std::uint32_t ordinal) {
+  features_.FillCustomer(profile, event, fact.segment_slot, x_);
+  features_.FillCandidate(profile, event.time, fact.channel, fact.segment_slot, ordinal, x_);
+  return x_;
+}
+
+void CustomerChange::ForeignImpression(CustomerProfile& profile, const Event& event, const DecisionFact& fact,
+                                       std::uint32_t ordinal, std::span<const float> x) {
+  const bool known = event.outcomes_known != 0;
+  if (known && out_ == nullptr) return;   // its labels are final at once: nothing to remember
+  if (x.empty()) x = Features(profile, event, fact, ordinal);
+  if (known) {
+    EmitKnownOutcomes(plan_, event, fact, fact.id, ordinal, x, out_->observations);
+    return;
+  }
+  Exposure e(profile.exposures.get_allocator());
+  e.id = fact.id;
+  e.offer = fact.offer;
+  e.channel = fact.channel;
+  e.decided = e.valid_until = event.time;
+  e.propensity = fact.propensity;
+  e.ordinal = static_cast<std::uint16_t>(ordinal);
+  e.segment = fact.segment;
+  e.arm = static_cast<std::uint8_t>(fact.arm);
+  e.lottery = fact.lottery;
+  e.foreign = true;
+  for (std::size_t o = 0; o < plan_.outcomes.size(); ++o) {
+    const ServedLabel& served = fact.served[o];
+    e.labels[o].mask = served.mask;
+    e.labels[o].hold = served.hold;
+    e.labels[o].logit = served.logit;
+    e.labels[o].probability = served.probability;
+    e.labels[o].cap_logit = served.cap_logit;
+  }
+  e.x.assign(x.begin(), x.end());
+  OpenLabels(plan_, event.time, e);
+  AddExposure(profile, std::move(e));
+}
+
+void CustomerChange::AddExposure(CustomerProfile& profile, Exposure&& exposure) {
+  if (profile.exposures.size() >= kExposuresMax) {
+    profile.exposures.erase(profile.exposures.begin());
+    ++profile.truncated;
+  }
+  profile.exposures.push_back(std::move(exposure));
+}
+
+void CustomerChange::Count(Joined how) {
+  if (counters_ == nullptr) return;
+  switch (how) {
+    case Joined::kByDecision: ++counters_->joined_by_decision; break;
+    case Joined::kByWindow: ++counters_->joined_by_window; break;
+    case Joined::kNot: ++counters_->not_joined; break;
+    case Joined::kTooLate: ++counters_->late_outcomes; break;
+  }
+}
+
+void CustomerChange::Answer(CustomerProfile& profile, const Event& event, OutcomeIndex outcome) {
+  Exposure* exposure = nullptr;
+  Count(ResolveOutcome(plan_, profile, event, outcome, rows(), exposure));
+  const ChannelIndex channel = event.channel.known() || exposure == nullptr ? event.channel : exposure->channel;
+  const bool click = outcome.value == CampaignPlan::kClick;
+  if (click) profile.last_click = std::max(profile.last_click, event.time);
+  if (channel.value < profile.channels.size()) {
+    ChannelProfile& c = profile.channels[channel.value];
+    AddAnswers(c, click ? 1 : 0, click ? 0 : 1, event.time);
+    if (click) c.last_click = std::max(c.last_click, event.time);
+  }
+  if (!click) SetOwned(profile, ProductOf(plan_, event, exposure), event.time, true);
+}
+
+void CustomerChange::Conversion(CustomerProfile& profile, const Event& event) {
+  if (event.quantity < 0 || (event.has_value && event.value < 0)) {
+    Transaction(profile, event);   // a conversion taken back is a refund, not an answer
+    return;
+  }
+  Answer(profile, event, OutcomeIndex(CampaignPlan::kConversion));
+  profile.last_transaction = std::max(profile.last_transaction, event.time);
+  AddDecayed(profile.orders, 1, event.time);
+  if (event.has_value) AddDecayed(profile.value, Major(event.value), event.time);
+  const bool enrolled = profile.lift_open && event.time >= profile.enrolled &&
+                        event.time <= profile.enrolled + plan_.experiment.horizon;
+  if (enrolled) {
+    ++profile.lift_conversions;
+    profile.lift_value += event.has_value ? event.value : 0;
+  }
+}
+
+void CustomerChange::Transaction(CustomerProfile& profile, const Event& event) {
+  const bool refund = event.quantity < 0 || (event.has_value && event.value < 0);
+  double amount = event.has_value ? Major(event.value) : 0;
+  if (refund && amount > 0) amount = -amount;
+  if (event.direction == Direction::kIn) {
+    AddDecayed(profile.deposits, amount, event.time);
+  } else if (event.direction == Direction::kOut) {
+    AddDecayed(profile.withdrawals, amount, event.time);
+  } else {
+    AddDecayed(profile.orders, refund ? -1 : 1, event.time);
+    AddDecayed(profile.value, amount, event.time);
+  }
+  if (!refund) profile.last_transaction = std::max(profile.last_transaction, event.time);
+  SetOwned(profile, ProductOf(plan_, event, nullptr), event.time, !refund);
+}
+
+void CustomerChange::OptOut(CustomerProfile& profile, const Event& event) {
+  for (std::size_t c = 0; c < profile.channels.size(); ++c) {
+    if (!event.channel.known() || event.channel.value == c) profile.channels[c].consent = Consent::kUnsubscribed;
+  }
+  Joined how{};
+  Exposure* exposure = FindAnswered(plan_, profile, event, plan_.outcomes[CampaignPlan::kClick].window, how);
+  Count(how);
+  if (exposure != nullptr) exposure->unsubscribed = true;
+}
+
+void CustomerChange::Traits(CustomerProfile& profile, const Event& event) {
+  auto& slots = profile.attributes;
+  for (const AttributeUpdate& update : event.attributes) {
+    auto at = std::lower_bound(slots.begin(), slots.end(), update.attribute,
+                               [](const AttributeSlot& s, AttributeIndex a) { return s.attribute < a; });
+    const bool there = at != slots.end() && at->attribute == update.attribute;
+    if (update.value.type == AttributeValue::Type::kUnset) {
+      if (there) slots.erase(at);
+    } else if (there) {
+      at->value = update.value;
+    } else {
+      slots.insert(at, AttributeSlot{update.attribute, update.value});
+    }
+    for (std::size_t c = 0; c < plan_.consent.attributes.size() && c < profile.channels.size(); ++c) {
+      if (plan_.consent.attributes[c] == update.attribute) profile.channels[c].consent = ConsentOf(update.value);
+    }
+  }
+}
+
+void CustomerChange::FailedDelivery(CustomerProfile& profile, const Event& event) {
+  if (!event.failed || event.decision_id == 0) return;   // nobody will see it: its cap slot is free again
+  std::erase_if(profile.exposures, [&](const Exposure& e) { return e.id == event.decision_id && !e.Shown(); });
+}
+
+// ---- Facts -------------------------------------------------------------------------------------------------------------
+
+void CustomerChange::ByDecision(CustomerProfile& profile, const Event& event, const DecisionFact& fact,
+                                std::span<const float> x) {
+  if (fact.placement.value < kPlacementsMax) {
+    EventTime& last = profile.last_decision[fact.placement.value];
+    last = std::max(last, event.time);
+  }
+  if (profile.enrolled == kNever) {
+    profile.enrolled = event.time;
+    profile.lift_open = true;
+    profile.pre_value = DecayedTo(profile.value.d90, profile.value.touched, event.time, 90 * kDay);
+  }
+  if (fact.has_offer && fact.offer.known() && fact.channel.value < profile.channels.size()) {
+    const std::uint32_t ordinal = CountShown(plan_, profile, fact.channel, event.time) + 1u;
+    if (x.empty()) x = Features(profile, event, fact, ordinal);
+    Exposure e(profile.exposures.get_allocator());
+    e.id = fact.id;
+    e.offer = fact.offer;
+    e.channel = fact.channel;
+    e.decided = event.time;
+    e.valid_until = event.time + plan_.decide.valid_for;
+    e.next_due = e.valid_until;
+    e.propensity = fact.propensity;
+    e.segment = fact.segment;
+    e.arm = static_cast<std::uint8_t>(fact.arm);
+    e.lottery = fact.lottery;
+    for (std::size_t o = 0; o < plan_.outcomes.size(); ++o) {
+      const ServedLabel& served = fact.served[o];
+      e.labels[o].mask = served.mask;
+      e.labels[o].hold = served.hold;
+      e.labels[o].logit = served.logit;
+      e.labels[o].probability = served.probability;
+      e.labels[o].cap_logit = served.cap_logit;
+      e.labels[o].next_cut = kLabelClosed;
+    }
+    e.x.assign(x.begin(), x.end());
+    AddExposure(profile, std::move(e));
+  }
+  SetNextDue(profile);
+}
+
+void CustomerChange::ByCaps(CustomerProfile& profile, const Event& event, std::span<const CapFact> caps,
+                            EventTime watermark) {
+  const EventTime at = std::max(event.time, watermark);
+  for (std::size_t c = 0; c < profile.channels.size(); ++c) {
+    ChannelProfile& channel = profile.channels[c];
+    const auto fact = std::find_if(caps.begin(), caps.end(), [c](const CapFact& f) { return f.channel.value == c; });
+    const std::uint16_t limit = fact != caps.end() ? fact->limit : channel.published_limit;
+    if (limit == 0) continue;
+    const std::uint16_t used = CountShown(plan_, profile, ChannelIndex(c), at);
+    const bool capped = used >= limit;
+    if ((limit == channel.published_limit && capped == channel.published_capped) || used == 0) continue;
+    channel.published_limit = limit;
+    channel.published_capped = capped;
+    if (fact != caps.end()) channel.published_source = fact->source;
+    TellCap(profile, ChannelIndex(c), at, used, false);
+  }
+  SetNextDue(profile);
+}
+
+void CustomerChange::TellCap(CustomerProfile& profile, ChannelIndex channel, EventTime at, std::uint16_t used,
+                             bool tombstone) {
+  if (out_ == nullptr) return;
+  const ChannelProfile& c = profile.channels[channel.value];
+  CapChange& change = out_->AddCap(profile.id);
+  change.state.channel = channel;
+  change.state.limit = c.published_limit;
+  change.state.used = used;
+  change.state.source = c.published_source;
+  change.state.window = plan_.channels[channel.value].cap.window;
+  if (used > 0) {
+    change.state.resets_at = ReopensAt(plan_, profile, channel, used);   // when the oldest counted one leaves
+  }
+  change.capped = !tombstone && c.published_capped;
+  change.tombstone = tombstone;
+  change.time = at;
+}
+
+void CustomerChange::ByMove(CustomerProfile& profile, const Coordinates& move) {
+  if (out_ != nullptr) {
+    Observation& row = out_->observations.rows.emplace_back();
+    row.kind = ObservationKind::kMove;
+    row.model = SegmentsModel();
+    row.time = move.time;
+    row.customer = profile.hash;
+    row.old_place = profile.place;
+    row.new_place = move;
+  }
+  profile.place = move;
+}
+
+void CustomerChange::Forget(CustomerProfile& profile, EventTime at) {
+  for (std::size_t c = 0; c < profile.channels.size(); ++c) {
+    if (profile.channels[c].published_limit > 0) TellCap(profile, ChannelIndex(c), at, 0, true);
+  }
+}
+
+}  // namespace offerstream

@@ -1,0 +1,84 @@
+// Change: one customer, from an event, a timer or recorded facts, and nothing else. All that recovery calls.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "models/deciding/experiment.h"
+#include "models/deciding/feature_map.h"
+#include "models/deciding/label_resolver.h"
+#include "models/domain/campaign_plan.h"
+#include "models/domain/customer_profile.h"
+#include "models/domain/event.h"
+#include "models/domain/facts.h"
+#include "models/fold_output.h"
+
+namespace offerstream {
+
+/// What Change may look at besides the customer: the plan and the watermark. `out` and `counters` are null in recovery:
+/// the same changes, nothing told. No models, no partition state. Not thread-safe (scratch).
+class CustomerChange {
+ public:
+  /// The plan and the feature map outlive this.
+  CustomerChange(const CampaignPlan& plan, FeatureMap& features);
+
+  /// Where effects go from now on; both null: nowhere.
+  void Tell(FoldOutput* out, FoldCounters* counters) {
+    out_ = out;
+    counters_ = counters;
+  }
+
+  /// Fires the customer's timers due exactly at its earliest due time. REQUIRES: profile.next_due < INT64_MAX.
+  void ByEarliestTimer(CustomerProfile& profile);
+  /// Fires every timer due at or before `limit`, earliest first.
+  void ByTimers(CustomerProfile& profile, EventTime limit);
+
+  /// True when the event was seen within the dedup horizon; otherwise it is remembered.
+  bool IsRepeat(CustomerProfile& profile, const Event& event, EventTime watermark);
+  /// What the event itself says. `facts` may be null. `x`: features of a foreign impression if already at hand, else
+  /// empty. REQUIRES: not a repeat; kind neither kDelete nor kIgnore.
+  void ByEvent(CustomerProfile& profile, const Event& event, const EventFacts* facts, EventTime watermark,
+               std::span<const float> x);
+  /// A decision was made for the customer at the event. `x`: as ByEvent.
+  void ByDecision(CustomerProfile& profile, const Event& event, const DecisionFact& fact, std::span<const float> x);
+  /// Cap limits that hold from this event on, and what the event's impression did to the cap: tells `caps`.
+  void ByCaps(CustomerProfile& profile, const Event& event, std::span<const CapFact> caps, EventTime watermark);
+  /// The customer's coordinates as now told to the segment owner.
+  void ByMove(CustomerProfile& profile, const Coordinates& move);
+  /// Deletion: tombstones for what was told on `caps`. The caller erases the profile.
+  void Forget(CustomerProfile& profile, EventTime at);
+  /// Recomputes profile.next_due after changes.
+  void SetNextDue(CustomerProfile& profile) const;
+
+ private:
+  void Impression(CustomerProfile& profile, const Event& event, const EventFacts* facts, EventTime watermark,
+                  std::span<const float> x);
+  void ForeignImpression(CustomerProfile& profile, const Event& event, const DecisionFact& fact, std::uint32_t ordinal,
+                         std::span<const float> x);
+  void Answer(CustomerProfile& profile, const Event& event, OutcomeIndex outcome);
+  void Conversion(CustomerProfile& profile, const Event& event);
+  void Transaction(CustomerProfile& profile, const Event& event);
+  void OptOut(CustomerProfile& profile, const Event& event);
+  void Traits(CustomerProfile& profile, const Event& event);
+  void FailedDelivery(CustomerProfile& profile, const Event& event);
+  void Count(Joined how);
+  void AddExposure(CustomerProfile& profile, Exposure&& exposure);
+  void TellCap(CustomerProfile& profile, ChannelIndex channel, EventTime at, std::uint16_t used, bool tombstone);
+  EventTime CapDue(const CustomerProfile& profile, ChannelIndex channel) const;
+  void FireCap(CustomerProfile& profile, ChannelIndex channel, EventTime due);
+  void FireLift(CustomerProfile& profile);
+  ObservationBatch* rows() { return out_ == nullptr ? nullptr : &out_->observations; }
+  std::span<const float> Features(const CustomerProfile& profile, const Event& event, const DecisionFact& fact,
+                                  std::uint32_t ordinal);
+
+  const CampaignPlan& plan_;
+  FeatureMap& features_;
+  Experiment experiment_;
+  FoldOutput* out_ = nullptr;
+  FoldCounters* counters_ = nullptr;
+  Duration longest_window_ = 0;
+  std::vector<float> x_;
+};
+
+}  // namespace offerstream

@@ -1,0 +1,104 @@
+// Decide and Assess: what the models say about one customer. They see views, draws and the profile; they change nothing.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "models/deciding/arbitration.h"
+#include "models/deciding/caps.h"
+#include "models/deciding/eligibility.h"
+#include "models/deciding/experiment.h"
+#include "models/deciding/exploration.h"
+#include "models/deciding/feature_map.h"
+#include "models/domain/campaign_plan.h"
+#include "models/domain/customer_profile.h"
+#include "models/domain/decision.h"
+#include "models/domain/event.h"
+#include "models/domain/facts.h"
+#include "models/fold_output.h"
+#include "models/model_view.h"
+
+namespace offerstream {
+
+/// From a profile and an event to facts, with the views adopted last. Order of a decision: schedule, consent,
+/// eligibility, ownership, cap, cooldown, holdout, score, threshold, propensities, draw, explanation. Not thread-safe
+/// (scratch); no allocation after warm-up.
+class CustomerDecision {
+ public:
+  /// The feature map outlives this.
+  CustomerDecision(std::shared_ptr<const CampaignPlan> plan, FeatureMap& features);
+
+  /// Takes newer views; may allocate.
+  void Adopt(const AdoptedModels& models);
+  const AdoptedModels& models() const { return models_; }
+  const ScoreTable& table() const { return table_; }
+
+  /// Looks at the customer as it is now: its segment. Call before the others, and again once the profile changed.
+  void Look(const CustomerProfile& profile, const Event& event);
+  /// … and the customer's features, for Assess and Decide.
+  void LookClosely(const CustomerProfile& profile, const Event& event);
+  /// What the models say of an impression no decision of ours explains. REQUIRES: LookClosely; the offer is known.
+  void Assess(const CustomerProfile& profile, const Event& event, DecisionFact& fact);
+  /// Decides for a placement. `decision` is empty but for id and cause. REQUIRES: LookClosely.
+  void Decide(const CustomerProfile& profile, const Event& event, PlacementIndex placement, Decision& decision,
+              DecisionFact& fact, FoldCounters& counters);
+  /// Limits that differ from what was told, for channels with a counted impression. REQUIRES: Look.
+  void CapFacts(const CustomerProfile& profile, const Event& event, std::vector<CapFact>& out) const;
+  /// The customer's coordinates now; false when they are as last told or it was told within the hour. REQUIRES: Look.
+  bool Move(const CustomerProfile& profile, const Event& event, Coordinates& out) const;
+  /// Caps as they hold now (API). No Look needed.
+  std::vector<CapState> Caps(const CustomerProfile& profile, EventTime at) const;
+
+  /// Features of the last Assess or of the chosen candidate of the last Decide.
+  std::span<const float> x() const { return x_; }
+  /// Stable segment id of the last Look; 0 = none.
+  std::uint32_t segment() const { return segment_; }
+  /// Fills segment and net value of the next impression (0 when nothing was learned) of a cap change about to be told.
+  void Annotate(const CustomerProfile& profile, CapChange& change);
+  /// Models without a view that were needed and have siblings, in order of need, each once until ForgetBirths.
+  std::span<const ModelIndex> births() const { return births_; }
+  /// The births were told.
+  void ClearBirths() { births_.clear(); }
+  /// Another account: what it says was told counts.
+  void ForgetBirths();
+
+ private:
+  struct Place {
+    std::uint32_t segment = 0;
+    std::uint8_t slot = 0xff;
+    double margin = 0;
+  };
+  Place PlaceOf(const CustomerProfile& profile, EventTime at, std::vector<float>& z) const;
+  void Exclude(const CustomerProfile& profile, const Event& event, Decision& decision);
+  Verdict CheckChannel(const CustomerProfile& profile, ChannelIndex channel, EventTime at) const;
+  void Score(const CustomerProfile& profile, const Event& event, Decision& decision);
+  void HoldOut(Decision& decision) const;
+  void ApplyThreshold(Decision& decision) const;
+  void Choose(const Event& event, PlacementIndex placement, Decision& decision);
+  void Serve(const OfferSpec& offer, OfferIndex index, EventTime at, DecisionFact& fact);
+  void Need(ModelIndex model);
+  NoOfferReason WhyNone(const Decision& decision) const;
+
+  std::shared_ptr<const CampaignPlan> plan_;
+  FeatureMap& features_;
+  Experiment experiment_;
+  AdoptedModels models_{};
+  ScoreTable table_;
+  ExplorationScratch scratch_{};
+  Place place_{};
+  std::uint32_t segment_ = 0;
+  std::vector<float> z_, customer_x_, x_, channel_xf_;
+  mutable std::vector<double> raw_;
+  std::vector<double> base_x_, base_x2_, channel_x_, channel_x2_, penalty_;
+  std::vector<std::uint8_t> channel_used_;
+  CapUse use_{};
+  std::vector<CapLimit> limits_;
+  std::vector<Verdict> consent_, channel_;
+  std::vector<ModelIndex> births_;
+  std::vector<std::uint8_t> needed_;   // by model: already in births_ once
+  std::vector<float> annotate_z_;
+};
+
+}  // namespace offerstream

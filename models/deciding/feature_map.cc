@@ -1,0 +1,197 @@
+#include "models/deciding/feature_map.h"
+
+#include <algorithm>
+#include <cassert>
+
+#include "models/domain/decay.h"
+
+namespace offerstream {
+namespace {
+
+constexpr std::size_t kMinutes = 1440;
+constexpr double kNeverDays = 365;
+
+double DaysSince(EventTime then, EventTime at) {
+  if (then == kNever) return kNeverDays;
+  return static_cast<double>(std::max<Duration>(0, at - then)) / static_cast<double>(kDay);
+}
+
+// A wild number in one event must not reach the models as infinity: features end at +-10,000 (a sane scale gives +-10).
+float Bounded(double v) { return v > -1e4 && v < 1e4 ? static_cast<float>(v) : v >= 1e4 ? 1e4f : v <= -1e4 ? -1e4f : 0; }
+
+// ln(1 + x) of an amount that refunds may have taken below zero: odd in x.
+double SignedLog(double x) { return x >= 0 ? fixed::Log1p(x) : -fixed::Log1p(-x); }
+
+double Rate(double clicks, double impressions) { return (clicks + 1) / (impressions + 20); }
+
+double ChannelRate(const ChannelProfile& c, EventTime at) {
+  return Rate(DecayedTo(c.clicks.d30, c.clicks.touched, at, 30 * kDay),
+              DecayedTo(c.impressions.d30, c.impressions.touched, at, 30 * kDay));
+}
+
+double NumberOf(const CustomerProfile& p, ProfileNumber number, EventTime at) {
+  const auto d30 = [at](const DecayedSums& s) { return DecayedTo(s.d30, s.touched, at, 30 * kDay); };
+  const auto d90 = [at](const DecayedSums& s) { return DecayedTo(s.d90, s.touched, at, 90 * kDay); };
+  switch (number) {
+    case ProfileNumber::kRecency: return fixed::Log1p(DaysSince(p.last_transaction, at));
+    case ProfileNumber::kFrequency: return SignedLog(d90(p.orders));
+    case ProfileNumber::kMonetary: return SignedLog(d90(p.value));
+    case ProfileNumber::kDeposits: return SignedLog(d30(p.deposits));
+    case ProfileNumber::kWithdrawals: return SignedLog(d30(p.withdrawals));
+    case ProfileNumber::kNetFlow: return SignedLog(d30(p.deposits) - d30(p.withdrawals));
+    case ProfileNumber::kTenure: return p.first_seen == kNever ? 0.0 : fixed::Log1p(DaysSince(p.first_seen, at));
+    case ProfileNumber::kProductsOwned: return static_cast<double>(p.owned.size());
+    case ProfileNumber::kDaysSinceClick: return fixed::Log1p(DaysSince(p.last_click, at));
+    case ProfileNumber::kClickRate: {
+      double clicks = 0, impressions = 0;
+      for (const ChannelProfile& c : p.channels) {
+        clicks += d30(c.clicks);
+        impressions += d30(c.impressions);
+      }
+      return Rate(clicks, impressions);
+    }
+    case ProfileNumber::kEngagement: return fixed::Log1p(d30(p.engagement));
+    case ProfileNumber::kImpressions: {
+      double impressions = 0;
+      for (const ChannelProfile& c : p.channels) {
+        impressions += DecayedTo(c.impressions.d7, c.impressions.touched, at, 7 * kDay);
+      }
+      return fixed::Log1p(impressions);
+    }
+  }
+  return 0;
+}
+
+// Monday = 0; 1970-01-01 was a Thursday.
+std::uint32_t Weekday(EventTime at) {
+  EventTime day = at / kDay - (at % kDay < 0 ? 1 : 0);
+  return static_cast<std::uint32_t>(((day + 3) % 7 + 7) % 7);
+}
+
+std::size_t MinuteOfDay(EventTime at) {
+  const EventTime in_day = (at % kDay + kDay) % kDay;
+  return static_cast<std::size_t>(in_day / 60'000);
+}
+
+bool HasLevel(const AttributeSpec& spec, const AttributeValue& value, std::uint16_t level) {
+  switch (value.type) {
+    case AttributeValue::Type::kUnset: return false;
+    case AttributeValue::Type::kText: return level < spec.level_hashes.size() && spec.level_hashes[level] == value.text;
+    case AttributeValue::Type::kBool:
+    case AttributeValue::Type::kNumber: return spec.type == AttributeType::kBool && level == 0 && value.number != 0;
+  }
+  return false;
+}
+
+}  // namespace
+
+void ProfileNumbers(const CustomerProfile& profile, EventTime at, std::uint32_t wanted,
+                    std::span<double, kProfileNumbers> out) {
+  for (std::size_t i = 0; i < kProfileNumbers; ++i) {
+    if (wanted >> i & 1) out[i] = NumberOf(profile, static_cast<ProfileNumber>(i), at);
+  }
+}
+
+FeatureMap::FeatureMap(const CampaignPlan& plan)
+    : plan_(plan), ordinal_index_(plan.features.size()), values_(plan.attributes.size()) {
+  hour_sin_.resize(kMinutes);
+  hour_cos_.resize(kMinutes);
+  for (std::size_t m = 0; m < kMinutes; ++m) {
+    const double turn = static_cast<double>(m) / kMinutes;
+    hour_sin_[m] = static_cast<float>(fixed::SinTurn(turn));
+    hour_cos_[m] = static_cast<float>(fixed::CosTurn(turn));
+  }
+  const auto& features = plan.features.features;
+  for (std::size_t j = 0; j < features.size(); ++j) {
+    const FeatureSpec& f = features[j];
+    assert(f.ByCandidate() == (j >= plan.features.candidate_begin));
+    if (f.kind == FeatureKind::kProfileNumber) feature_numbers_ |= 1u << f.index;
+    if (f.kind == FeatureKind::kImpressionOrdinal) {
+      ordinal_index_ = j;
+      first_ordinal_ = static_cast<float>((0.0 - f.centre) / f.scale);
+    }
+  }
+  for (const ProfileNumber number : plan.segments.features) segment_numbers_ |= 1u << static_cast<unsigned>(number);
+}
+
+void FeatureMap::GatherAttributes(const CustomerProfile& profile, const Event& event) {
+  std::fill(values_.begin(), values_.end(), AttributeValue{});
+  for (const AttributeSlot& slot : profile.attributes) {
+    if (slot.attribute.value < values_.size()) values_[slot.attribute.value] = slot.value;
+  }
+  for (const AttributeUpdate& update : event.attributes) {
+    if (update.attribute.value < values_.size()) values_[update.attribute.value] = update.value;
+  }
+}
+
+void FeatureMap::FillCustomer(const CustomerProfile& profile, const Event& event, std::uint8_t segment_slot,
+                              std::span<float> x) {
+  assert(x.size() == size());
+  GatherAttributes(profile, event);
+  std::array<double, kProfileNumbers> numbers{};
+  ProfileNumbers(profile, event.time, feature_numbers_, numbers);
+  const std::size_t minute = MinuteOfDay(event.time);
+  const std::uint32_t weekday = Weekday(event.time);
+  for (std::size_t j = 0; j < candidate_begin(); ++j) {
+    const FeatureSpec& f = plan_.features.features[j];
+    double v = 0;
+    switch (f.kind) {
+      case FeatureKind::kBias: v = 1; break;
+      case FeatureKind::kAttributeNumber: {
+        const AttributeValue& a = Attribute(f.index);
+        const bool number = a.type == AttributeValue::Type::kNumber || a.type == AttributeValue::Type::kBool;
+        v = number ? (a.number - f.centre) / f.scale : 0;
+        break;
+      }
+      case FeatureKind::kAttributeMissing: {
+        const AttributeValue::Type type = Attribute(f.index).type;
+        const bool wants_number = plan_.attributes[f.index].type == AttributeType::kNumber;
+        v = type == AttributeValue::Type::kUnset || (wants_number && type == AttributeValue::Type::kText) ? 1 : 0;
+        break;
+      }
+      case FeatureKind::kAttributeLevel: v = HasLevel(plan_.attributes[f.index], Attribute(f.index), f.level); break;
+      case FeatureKind::kProfileNumber: v = (numbers[f.index] - f.centre) / f.scale; break;
+      case FeatureKind::kOwnsProduct: {
+        const IdHash product = plan_.products[f.index].hash;
+        v = std::binary_search(profile.owned.begin(), profile.owned.end(), OwnedProduct{product, 0},
+                               [](const OwnedProduct& a, const OwnedProduct& b) { return a.product < b.product; });
+        break;
+      }
+      case FeatureKind::kSegmentSlot: v = segment_slot == f.level; break;
+      case FeatureKind::kHourSin: v = hour_sin_[minute]; break;
+      case FeatureKind::kHourCos: v = hour_cos_[minute]; break;
+      case FeatureKind::kWeekday: v = weekday == f.level; break;
+      default: break;
+    }
+    x[j] = Bounded(v);
+  }
+}
+
+void FeatureMap::FillCandidate(const CustomerProfile& profile, EventTime at, ChannelIndex channel,
+                               std::uint8_t segment_slot, std::uint32_t ordinal, std::span<float> x) const {
+  for (std::size_t j = candidate_begin(); j < size(); ++j) {
+    const FeatureSpec& f = plan_.features.features[j];
+    double v = 0;
+    switch (f.kind) {
+      case FeatureKind::kChannel: v = channel.value == f.index; break;
+      case FeatureKind::kChannelClickRate:
+        if (channel.value < profile.channels.size()) v = (ChannelRate(profile.channels[channel.value], at) - .05) / .1;
+        break;
+      case FeatureKind::kImpressionOrdinal:
+        v = ((ordinal > 1 ? fixed::Log(static_cast<double>(ordinal)) : 0.0) - f.centre) / f.scale;
+        break;
+      case FeatureKind::kSegmentChannel: v = segment_slot == f.level && channel.value == f.index; break;
+      default: break;
+    }
+    x[j] = Bounded(v);
+  }
+}
+
+void FeatureMap::FillSegmentNumbers(const CustomerProfile& profile, EventTime at, std::span<double> raw) {
+  assert(raw.size() == plan_.segments.features.size());
+  std::array<double, kProfileNumbers> numbers{};
+  ProfileNumbers(profile, at, segment_numbers_, numbers);
+  for (std::size_t i = 0; i < raw.size(); ++i) raw[i] = numbers[static_cast<std::size_t>(plan_.segments.features[i])];
+}
+
+}  // namespace offerstream

@@ -1,0 +1,319 @@
+#include "models/decision_fold.h"
+
+#include <algorithm>
+#include <bit>
+#include <cassert>
+
+#include "models/customer_change.h"
+#include "models/customer_decision.h"
+#include "models/domain/random.h"
+
+namespace offerstream {
+namespace {
+
+// Cheap mixing of many words into the one that enters the digest: a whole SipHash round for each of a decision's
+// numbers would cost as much as making it.
+class Mix {
+ public:
+  void Add(std::uint64_t word) {
+    state_ = (state_ ^ word) * 0x9e3779b97f4a7c15ULL;
+    state_ ^= state_ >> 32;
+  }
+  void Add(double number) { Add(std::bit_cast<std::uint64_t>(number)); }
+  std::uint64_t value() const { return state_; }
+
+ private:
+  std::uint64_t state_ = 0;
+};
+
+std::uint64_t DigestOf(const Decision& decision) {
+  Mix mix;
+  mix.Add(std::uint64_t{decision.placement.value} << 32 | static_cast<std::uint64_t>(decision.arm) << 16 |
+          static_cast<std::uint64_t>(decision.reason));
+  mix.Add(decision.has_offer ? decision.chosen + std::uint64_t{1} : 0);
+  for (const Candidate& c : decision.candidates) {
+    mix.Add(std::uint64_t{c.offer.value} << 16 | c.channel.value);
+    mix.Add(c.propensity);
+    mix.Add(c.score);
+    mix.Add(c.probability);
+  }
+  for (const Exclusion& e : decision.excluded) {
+    mix.Add(std::uint64_t{e.offer.value} << 32 | std::uint64_t{e.channel.value} << 16 |
+            static_cast<std::uint64_t>(e.reason));
+  }
+  for (const Contribution& c : decision.explain) mix.Add(c.contribution);
+  mix.Add(std::uint64_t{decision.cap.limit} << 16 | decision.cap.used);
+  mix.Add(std::uint64_t{decision.segment});
+  return mix.value();
+}
+
+}  // namespace
+
+struct DecisionFold::Impl {
+  Impl(std::shared_ptr<const CampaignPlan> p, FoldMemory& m)
+      : plan(std::move(p)), memory(m), features(*plan), change(*plan, features), decide(plan, features) {
+    counters.selections.resize(plan->offers.size() * plan->channels.size());
+    account.plan_epoch = plan->epoch;
+  }
+
+  std::shared_ptr<const CampaignPlan> plan;
+  FoldMemory& memory;
+  FeatureMap features;
+  CustomerChange change;
+  CustomerDecision decide;
+  PartitionAccount account{};
+  FoldCounters counters{};
+  std::vector<IdHash> salts{};
+  TxnSeq seq = 0;
+  std::size_t sweep_left = 0;
+  EventTime swept_ms = kNever;      // the last due time a sweep of this transaction has reached
+  bool folded = false;              // an event or clock since Begin
+  DecisionFact fact{};
+
+  /// Fires timers up to the watermark within the transaction's bound. True when nothing due is left.
+  bool Sweep(FoldOutput& out);
+  void RefoldSweep(EventTime frontier);
+  /// One customer's part of an event. True when a decision was made.
+  bool Fold(CustomerProfile& profile, const Event& event, FoldOutput& out);
+  bool DecideAll(CustomerProfile& profile, const Event& event, EventFacts& facts, FoldOutput& out);
+  void TellBirths(EventTime time, FoldOutput& out);
+  void AnnotateCaps(const CustomerProfile& profile, std::size_t from, FoldOutput& out) {
+    for (std::size_t i = from; i < out.cap_count; ++i) decide.Annotate(profile, out.caps[i]);
+  }
+  IdHash SaltOf(std::uint16_t input) const { return input < salts.size() ? salts[input] : H64({input}); }
+};
+
+// ---- Time --------------------------------------------------------------------------------------------------------------
+
+bool DecisionFold::Impl::Sweep(FoldOutput& out) {
+  const EventTime limit = account.watermark;
+  if (limit == kNever) return true;
+  for (;;) {
+    // Out of budget: only the rest of the millisecond already begun, so that the frontier is a whole one.
+    const EventTime reach = sweep_left > 0 ? limit : std::min(limit, swept_ms);
+    CustomerProfile* profile = reach == kNever ? nullptr : memory.NextDue(reach, seq);
+    if (profile == nullptr) {
+      account.Swept(reach);
+      return sweep_left > 0;
+    }
+    swept_ms = std::max(swept_ms, profile->next_due);
+    const std::size_t caps = out.cap_count;
+    change.ByEarliestTimer(*profile);
+    AnnotateCaps(*profile, caps, out);
+    memory.Reschedule(*profile);
+    if (sweep_left > 0) --sweep_left;
+  }
+}
+
+void DecisionFold::Impl::RefoldSweep(EventTime frontier) {
+  const EventTime reach = std::min(account.watermark, frontier);
+  if (reach == kNever) return;
+  while (CustomerProfile* profile = memory.NextDue(reach, seq)) {
+    assert(profile->as_of < seq);   // a row as of a later transaction has fired everything due by then
+    change.ByEarliestTimer(*profile);
+    memory.Reschedule(*profile);
+  }
+  account.Swept(reach);
+}
+
+// ---- One event ---------------------------------------------------------------------------------------------------------
+
+bool DecisionFold::Impl::Fold(CustomerProfile& profile, const Event& event, FoldOutput& out) {
+  const std::size_t caps = out.cap_count;
+  EventFacts& facts = out.AddFacts(event.cause);
+  std::span<const float> x;
+  const bool impression = event.kind == EventKind::kImpression && !event.transactional;
+  if (impression && event.offer.known() && FindDisplayed(profile, event) == nullptr) {
+    decide.LookClosely(profile, event);
+    decide.Assess(profile, event, facts.impression);
+    facts.has_impression = true;
+    x = decide.x();
+  }
+  change.ByEvent(profile, event, &facts, account.watermark, x);
+  bool decided = false, looked = false;
+  if (event.kind != EventKind::kCampaignCost) {
+    if (event.time >= account.watermark && (plan->decide.trigger_kinds >> static_cast<unsigned>(event.kind) & 1) != 0) {
+      decided = DecideAll(profile, event, facts, out);
+    }
+    const bool move = !plan->segments.features.empty();
+    if (!decided && (impression || move)) decide.Look(profile, event);
+    looked = decided || impression || move;
+    if (decided || impression) decide.CapFacts(profile, event, facts.caps);
+    if (looked && decide.Move(profile, event, facts.move)) facts.has_move = true;
+  }
+  if (impression || !facts.caps.empty()) change.ByCaps(profile, event, facts.caps, account.watermark);
+  if (facts.has_move) change.ByMove(profile, facts.move);
+  change.ByTimers(profile, account.watermark);   // what the event itself made overdue
+  AnnotateCaps(profile, caps, out);
+  if (facts.empty()) --out.fact_count;
+  TellBirths(event.time, out);
+  return decided;
+}
+
+bool DecisionFold::Impl::DecideAll(CustomerProfile& profile, const Event& event, EventFacts& facts, FoldOutput& out) {
+  bool looked = false;
+  for (std::size_t p = 0; p < plan->decide.placements.size(); ++p) {
+    const PlacementIndex placement(p);
+    if (event.placement.known() && event.placement != placement) continue;
+    const EventTime last = profile.last_decision[p];
+    if (last != kNever && event.time < last + plan->decide.min_interval) continue;
+    if (!looked) decide.LookClosely(profile, event);
+    looked = true;
+    Decision& decision = out.AddDecision();
+    decision.cause = event.cause;
+    decision.id = DecisionIdOf(SaltOf(event.cause.input), event.cause, placement);
+    decide.Decide(profile, event, placement, decision, fact, counters);
+    out.decided.Add(decision.id);
+    out.decided.Add(DigestOf(decision));
+    facts.decisions.push_back(fact);
+    change.ByDecision(profile, event, fact, decide.x());
+  }
+  return looked;
+}
+
+void DecisionFold::Impl::TellBirths(EventTime time, FoldOutput& out) {
+  for (const ModelIndex model : decide.births()) {
+    if (!account.TellBirth(plan->ModelHash(model))) continue;
+    const SiblingPrior& prior = decide.table().PriorOf(decide.table().model(model));
+    Observation& row = out.observations.rows.emplace_back();
+    row.kind = ObservationKind::kBirth;
+    row.model = plan->ModelHash(model);
+    row.time = time;
+    row.x_begin = static_cast<std::uint32_t>(out.observations.arena.size());
+    auto& arena = out.observations.arena;
+    for (const double m : prior.mean) arena.push_back(static_cast<float>(m));
+    for (const double v : prior.variance) arena.push_back(static_cast<float>(v));
+    for (const double f : prior.delay_share) arena.push_back(static_cast<float>(f));
+    row.x_size = static_cast<std::uint32_t>(arena.size()) - row.x_begin;
+  }
+  decide.ClearBirths();
+}
+
+// ---- The fold ----------------------------------------------------------------------------------------------------------
+
+DecisionFold::DecisionFold(std::shared_ptr<const CampaignPlan> plan, FoldMemory& memory)
+    : impl_(std::make_unique<Impl>(std::move(plan), memory)) {}
+DecisionFold::~DecisionFold() = default;
+
+void DecisionFold::SetInputSalts(std::vector<IdHash> topic_hashes) { impl_->salts = std::move(topic_hashes); }
+
+void DecisionFold::Begin(TxnSeq seq, std::size_t sweep_max) {
+  impl_->seq = seq;
+  impl_->sweep_left = sweep_max;
+  impl_->swept_ms = impl_->account.frontier;
+  impl_->folded = false;
+}
+
+void DecisionFold::Adopt(const AdoptedModels& models) {
+  assert(!impl_->folded);
+  impl_->decide.Adopt(models);
+  auto& adopted = impl_->account.adopted;
+  for (const auto& view : models.responses) {
+    if (view != nullptr) adopted[view->model] = view->version;
+  }
+  if (models.caps != nullptr) adopted[CapsModel()] = models.caps->version;
+  if (models.segments != nullptr) adopted[SegmentsModel()] = models.segments->version;
+  if (models.lift != nullptr) adopted[LiftModel()] = models.lift->version;
+}
+
+void DecisionFold::Apply(const Event& event, FoldOutput& out) {
+  Impl& self = *impl_;
+  self.folded = true;
+  ++self.counters.events[static_cast<std::size_t>(event.kind)];
+  out.records.Add(event.event_hash);
+  out.records.Add(event.time);
+  self.account.Advance(event.time, self.plan->lateness);
+  self.change.Tell(&out, &self.counters);
+  self.Sweep(out);
+  if (event.kind == EventKind::kIgnore || event.customer_id.empty()) {
+    ++self.counters.untriggered;
+    return;
+  }
+  if (event.time < self.account.watermark) ++self.counters.late;
+  if (event.kind == EventKind::kDelete) {
+    ++self.counters.untriggered;
+    if (self.memory.Find(event.customer_id, event.customer_hash) == nullptr) return;
+    CustomerProfile& profile = self.memory.Open(event.customer_id, event.customer_hash, self.seq);
+    self.change.ByTimers(profile, self.account.watermark);
+    self.change.Forget(profile, event.time);
+    self.memory.Erase(profile, self.seq);
+    return;
+  }
+  CustomerProfile& profile = self.memory.Open(event.customer_id, event.customer_hash, self.seq);
+  const std::size_t caps = out.cap_count;
+  self.change.ByTimers(profile, self.account.watermark);
+  self.AnnotateCaps(profile, caps, out);
+  if (self.change.IsRepeat(profile, event, self.account.watermark)) {
+    ++self.counters.duplicates;
+  } else if (!self.Fold(profile, event, out)) {
+    ++self.counters.untriggered;
+  }
+  self.memory.Reschedule(profile);
+}
+
+void DecisionFold::AdvanceClock(EventTime time, FoldOutput& out) {
+  impl_->folded = true;
+  impl_->account.Advance(time, impl_->plan->lateness);
+  impl_->change.Tell(&out, &impl_->counters);
+  impl_->Sweep(out);
+}
+
+bool DecisionFold::Sweep(FoldOutput& out) {
+  impl_->folded = true;
+  impl_->change.Tell(&out, &impl_->counters);
+  return impl_->Sweep(out);
+}
+
+void DecisionFold::Refold(const Event& event, const EventFacts* facts, EventTime frontier) {
+  Impl& self = *impl_;
+  self.folded = true;
+  self.account.Advance(event.time, self.plan->lateness);
+  self.change.Tell(nullptr, nullptr);
+  self.RefoldSweep(frontier);
+  if (event.kind == EventKind::kIgnore || event.customer_id.empty()) return;
+  const CustomerProfile* known = self.memory.Find(event.customer_id, event.customer_hash);
+  if (known != nullptr && known->as_of >= self.seq) return;   // its row contains this transaction
+  if (event.kind == EventKind::kDelete) {
+    if (known == nullptr) return;
+    self.memory.Erase(self.memory.Open(event.customer_id, event.customer_hash, self.seq), self.seq);
+    return;
+  }
+  CustomerProfile& profile = self.memory.Open(event.customer_id, event.customer_hash, self.seq);
+  self.change.ByTimers(profile, self.account.watermark);
+  if (!self.change.IsRepeat(profile, event, self.account.watermark)) {
+    self.change.ByEvent(profile, event, facts, self.account.watermark, {});
+    if (facts != nullptr) {
+      for (const DecisionFact& decision : facts->decisions) self.change.ByDecision(profile, event, decision, {});
+    }
+    const bool impression = event.kind == EventKind::kImpression && !event.transactional;
+    const std::span<const CapFact> caps = facts == nullptr ? std::span<const CapFact>{} : facts->caps;
+    if (impression || !caps.empty()) self.change.ByCaps(profile, event, caps, self.account.watermark);
+    if (facts != nullptr && facts->has_move) self.change.ByMove(profile, facts->move);
+    self.change.ByTimers(profile, self.account.watermark);
+  }
+  self.memory.Reschedule(profile);
+}
+
+void DecisionFold::RefoldClock(EventTime time, EventTime frontier) {
+  impl_->folded = true;
+  impl_->account.Advance(time, impl_->plan->lateness);
+  impl_->change.Tell(nullptr, nullptr);
+  impl_->RefoldSweep(frontier);
+}
+
+const PartitionAccount& DecisionFold::account() const { return impl_->account; }
+
+void DecisionFold::SetAccount(PartitionAccount account) {
+  impl_->account = std::move(account);
+  impl_->swept_ms = impl_->account.frontier;
+  impl_->decide.ForgetBirths();
+}
+
+const FoldCounters& DecisionFold::counters() const { return impl_->counters; }
+const AdoptedModels& DecisionFold::models() const { return impl_->decide.models(); }
+
+std::vector<CapState> DecisionFold::Caps(const CustomerProfile& profile, EventTime at) const {
+  return impl_->decide.Caps(profile, at);
+}
+
+}  // namespace offerstream

@@ -1,0 +1,56 @@
+// What the decision fold hands back: decisions, caps, observations, facts, digests and counts, as plain values.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "models/domain/decision.h"
+#include "models/domain/digest.h"
+#include "models/domain/event.h"
+#include "models/domain/facts.h"
+#include "models/domain/observation.h"
+
+namespace offerstream {
+
+/// Plain per-fold counters; merged by the metrics at scrape. Monotonic.
+struct FoldCounters {
+  std::array<std::uint64_t, kEventKinds> events{};
+  std::uint64_t duplicates = 0, late = 0, unattributed = 0, untriggered = 0, timers = 0;
+  std::uint64_t joined_by_decision = 0, joined_by_window = 0, not_joined = 0, late_outcomes = 0;
+  std::array<std::array<std::uint64_t, 7>, 3> decisions{};                   ///< [arm][0 offer, 1.. NoOfferReason]
+  std::array<std::array<std::uint64_t, kExclusionReasons>, kStages> exclusions{};
+  std::vector<std::uint64_t> selections{};                                     ///< [offer * channels + channel]
+};
+
+/// Facts of one event, ready for the journal.
+struct RecordedFacts {
+  Cause cause{};
+  EventFacts facts{};
+};
+
+/// Effects of the events of one transaction, in order. Reused: Clear() keeps capacity. `decisions` and `caps` hold
+/// `decision_count`/`cap_count` live entries; the rest are kept for their capacity.
+struct FoldOutput {
+  std::vector<Decision> decisions{};
+  std::size_t decision_count = 0;
+  std::vector<CapChange> caps{};
+  std::vector<std::string> cap_customers{};     ///< owns the ids that caps point to (parallel to caps)
+  std::size_t cap_count = 0;
+  ObservationBatch observations{};
+  std::vector<RecordedFacts> facts{};
+  std::size_t fact_count = 0;
+  Digest records{}, decided{};                  ///< over records folded, over decisions
+
+  /// Empties all lists and digests; keeps their memory.
+  void Clear();
+  /// Appends an empty decision, reusing an old one's memory. The reference holds until the next call.
+  Decision& AddDecision();
+  /// Appends a cap change of the customer; its id is copied, the view stays valid until Clear().
+  CapChange& AddCap(std::string_view customer_id);
+  /// Appends facts of the event at `cause`.
+  EventFacts& AddFacts(const Cause& cause);
+};
+
+}  // namespace offerstream
