@@ -10,7 +10,8 @@
 #include "models/domain/fixed_math.h"
 #include "models/domain/random.h"
 #include "models/evaluating/lift_estimate.h"
-#include "models/learning/response_learner.h"
+#include "models/learning/cap_curve.h"
+#include "models/response_learner.h"
 
 namespace offerstream {
 namespace {
@@ -41,6 +42,7 @@ struct OwnedModel {
   std::uint64_t version = 0;
   bool changed = false;
   std::unique_ptr<ResponseLearner> response{};
+  std::unique_ptr<CapCurve> caps{};
   std::unique_ptr<LiftEstimate> lift{};
 };
 
@@ -70,6 +72,10 @@ PublishedModel Frozen(IdHash hash, const OwnedModel& model, std::uint64_t versio
     view->model = hash;
     view->version = version;
     published.response = std::move(view);
+  } else if (model.caps) {
+    auto view = std::make_shared<CapView>(model.caps->View());
+    view->version = version;
+    published.caps = std::move(view);
   } else if (model.lift) {
     auto view = std::make_shared<LiftView>(model.lift->View());
     view->version = version;
@@ -102,6 +108,10 @@ Result<OwnedModel> Decode(const PlanFrame& frame, std::string_view id, std::uint
       model.response->Configure(frame.features, frame.half_lives, window);
       break;
     }
+    case ModelKind::kCaps:
+      model.caps = std::make_unique<CapCurve>(frame.plan);
+      model.caps->Restore(in);
+      break;
     case ModelKind::kLift:
       model.lift = std::make_unique<LiftEstimate>();
       model.lift->Restore(in);
@@ -155,6 +165,7 @@ OwnedModel LearningFold::Impl::Make(std::string id) const {
       model.response = std::make_unique<ResponseLearner>(frame.features, frame.half_lives, frame.WindowOf(index));
       break;
     }
+    case ModelKind::kCaps: model.caps = std::make_unique<CapCurve>(frame.plan); break;
     case ModelKind::kLift: model.lift = std::make_unique<LiftEstimate>(); break;
     default: break;
   }
@@ -192,6 +203,10 @@ void LearningFold::Configure(std::shared_ptr<const CampaignPlan> plan) {
   impl_->frame = PlanFrame(std::move(plan));
   const PlanFrame& frame = impl_->frame;
   for (auto& [hash, model] : impl_->models) {
+    if (model.caps) {
+      model.caps->Configure(frame.plan);
+      model.changed = true;
+    }
     if (!model.response) continue;
     const auto planned = frame.response_models.find(hash);
     const Duration window =
@@ -212,6 +227,7 @@ void LearningFold::Apply(const Observation& row, std::span<const float> x, std::
   model->changed = true;
   switch (model->kind) {
     case ModelKind::kResponse: model->response->Apply(row, x); break;
+    case ModelKind::kCaps: model->caps->Apply(row); break;
     case ModelKind::kLift: model->lift->Apply(row); break;
     default: break;
   }
@@ -242,6 +258,7 @@ void LearningFold::Save(IdHash hash, std::string& out) const {
   writer.U8(kSnapshotVersion);
   writer.U8(static_cast<std::uint8_t>(model.kind));
   if (model.response) model.response->Save(writer);
+  if (model.caps) model.caps->Save(writer);
   if (model.lift) model.lift->Save(writer);
 }
 
@@ -272,6 +289,13 @@ std::vector<ModelReport> LearningFold::Reports() const {
     report.id = model.id;
     report.version = model.version;
     if (model.response) Describe(*model.response, report);
+    if (model.caps) {
+      report.observations = report.labels = model.caps->rows();
+      report.positives = model.caps->positives();
+      report.rejected = model.caps->rejected();
+      report.drift_alarms = model.caps->alarms();
+      report.calibration_ratio = model.caps->Calibration();
+    }
     if (model.lift) {
       report.observations = report.labels = model.lift->rows();
       report.positives = model.lift->converted();

@@ -72,17 +72,17 @@ struct SmallLogistic {
     }
     return v;
   }
-  /// One observation y in [0, 1] of weight 1 with an offset in logits.
-  void Learn(const Vector& x, double y, double offset) {
+  /// One observation y in [0, 1] with an offset in logits; weight >= 0.
+  void Learn(const Vector& x, double y, double offset, double weight = 1.0) {
     Vector u{};
     for (std::size_t i = 0; i < D; ++i) {
       for (std::size_t j = 0; j < D; ++j) u[i] += covariance[i * D + j] * x[j];
     }
     double v = 0;
     for (std::size_t j = 0; j < D; ++j) v += x[j] * u[j];
-    const double p = fixed::Logistic(SolveLogit(Logit(x) + offset, v, y));
-    const double h = p * (1.0 - p);
-    for (std::size_t j = 0; j < D; ++j) mean[j] += u[j] * (y - p);
+    const double p = fixed::Logistic(SolveLogit(Logit(x) + offset, v * weight, y));
+    const double h = weight * p * (1.0 - p);
+    for (std::size_t j = 0; j < D; ++j) mean[j] += u[j] * (weight * (y - p));
     if (h * v < 1e-15) return;  // a saturated label tells nothing about the covariance
     const double root = std::sqrt(h / (1.0 + h * v));
     for (double& value : u) value *= root;

@@ -7,7 +7,7 @@
 
 #include "models/domain/fixed_math.h"
 #include "models/domain/numeric_path.h"
-#include "models/learning/response_learner.h"
+#include "models/response_learner.h"
 #include "tests/accuracy/bank_rows.h"
 
 namespace offerstream {

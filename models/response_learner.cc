@@ -1,4 +1,4 @@
-#include "models/learning/response_learner.h"
+#include "models/response_learner.h"
 
 #include <algorithm>
 #include <cmath>
@@ -156,7 +156,7 @@ bool ResponseLearner::LearnMature(const Observation& row, std::span<const float>
   score_.Add(p, y >= 0.5, base_rate_);
   mature_.Learn(x, y, 1.0, 0.0);
   CheckHead(mature_);
-  calibrator_.Learn(row.served_logit, y);
+  calibrator_.Learn(row.served_logit, y, Calibrator::WeightOf(row.instant ? 0 : delay_.window()));
   static const double slow = 1.0 - fixed::Exp2(-1.0 / kBaseRateHalfLifeLabels);
   base_rate_ += slow * (y - base_rate_);
   const double level = fixed::Logit(std::clamp(base_rate_, 1e-6, 1 - 1e-6));

@@ -1,0 +1,146 @@
+// CapCurve as others see it: the published view and the complete snapshot.
+#include <algorithm>
+#include <cmath>
+
+#include "models/learning/cap_curve.h"
+
+namespace offerstream {
+namespace {
+
+constexpr double kNormal95 = 1.959963984540054;
+constexpr std::size_t kCurvesMax = 64;
+
+void RestoreNumbers(std::span<double> numbers, ByteReader& in) {
+  for (double& number : numbers) {
+    number = in.F64();
+    if (!std::isfinite(number)) in.Fail();
+  }
+}
+
+}  // namespace
+
+CapCell CapCurve::ViewOf(const CellKey& key, const Cell& cell, ChannelIndex index) const {
+  const ChannelSpec& channel = plan_->channels[index.value];
+  CapCell view;
+  view.segment = key.first;
+  view.channel = index;
+  view.impressions = cell.impressions;
+  view.limit = std::min(cell.limit, channel.cap.max);
+  const auto rate = [&](std::size_t outcome, const Terms& f) {
+    if (outcome >= slot_of_outcome_.size()) return 0.0;
+    const std::size_t slot = slot_of_outcome_[outcome];
+    double slope = 0;
+    return cell.curves[slot].rows == 0 ? 0.0 : Rate(curves_[slot], cell.curves[slot], f, &slope);
+  };
+  bool low_open = true, high_open = true;
+  const auto last = std::max<std::uint32_t>(kPoints, channel.cap.max);
+  for (std::uint32_t n = 1; n <= last; ++n) {
+    const Net net = NetAt(cell, channel, n);
+    low_open = low_open && net.value - kNormal95 * net.se > 0;
+    high_open = high_open && net.value + kNormal95 * net.se > 0;
+    if (n <= channel.cap.max) {
+      view.low = static_cast<std::uint16_t>(view.low + low_open);
+      view.high = static_cast<std::uint16_t>(view.high + high_open);
+    }
+    if (n > kPoints) continue;
+    const Terms f = TermsOf(n);
+    view.points.push_back({static_cast<std::uint16_t>(n), rate(CampaignPlan::kClick, f),
+                           rate(CampaignPlan::kConversion, f), net.unsubscribe, net.value, net.se});
+  }
+  if (view.limit > 0) {  // the hysteresis may lag behind its own band
+    view.low = std::min(view.low, view.limit);
+    view.high = std::max(view.high, view.limit);
+  }
+  return view;
+}
+
+CapView CapCurve::View() const {
+  CapView view;
+  for (const auto& [key, cell] : cells_) {
+    const auto channel = plan_->channel_by_hash.find(key.second);
+    if (channel != plan_->channel_by_hash.end()) view.cells.push_back(ViewOf(key, cell, channel->second));
+  }
+  std::sort(view.cells.begin(), view.cells.end(), [](const CapCell& a, const CapCell& b) {
+    return std::pair(a.segment, a.channel) < std::pair(b.segment, b.channel);
+  });
+  return view;
+}
+
+void CapCurve::Save(ByteWriter& out) const {
+  out.Varint(curves_.size());
+  for (const Curve& curve : curves_) {
+    out.Text(curve.outcome);
+    curve.shared.Save(out);
+    for (double variance : curve.cell_variance) out.F64(variance);
+    out.Bool(curve.started);
+    out.F64(curve.predicted);
+    out.F64(curve.observed);
+  }
+  unsubscribe_.Save(out);
+  out.F64(unsubscribe_variance_);
+  for (std::int64_t number : {day_, rows_, positives_, rejected_, alarms_}) out.I64(number);
+  out.Varint(cells_.size());
+  for (const auto& [key, cell] : cells_) {
+    out.U32(key.first);
+    out.U64(key.second);
+    for (const CellCurve& own : cell.curves) {
+      own.own.Save(out);
+      out.I64(own.rows);
+      out.I64(own.firsts);
+      for (double number : {own.logit_mean, own.logit_variance, own.value}) out.F64(number);
+    }
+    cell.unsubscribe.Save(out);
+    out.I64(cell.impressions);
+    out.U16(cell.limit);
+    for (const auto* sums : {&cell.answers, &cell.said, &cell.plain}) {
+      for (double number : *sums) out.F64(number);
+    }
+  }
+}
+
+void CapCurve::Restore(ByteReader& in) {
+  curves_.clear();
+  const std::size_t curves = in.Count(8);
+  if (curves > kCurvesMax) in.Fail();
+  for (std::size_t i = 0; i < curves && in.ok(); ++i) {
+    Curve curve;
+    curve.outcome = std::string(in.Text());
+    curve.shared.Restore(in);
+    RestoreNumbers(curve.cell_variance, in);
+    curve.started = in.Bool();
+    curve.predicted = in.F64();
+    curve.observed = in.F64();
+    if (!std::isfinite(curve.predicted + curve.observed)) in.Fail();
+    for (double variance : curve.cell_variance) {
+      if (!(variance > 0)) in.Fail();
+    }
+    curves_.push_back(std::move(curve));
+  }
+  unsubscribe_.Restore(in);
+  unsubscribe_variance_ = in.F64();
+  if (!(unsubscribe_variance_ > 0)) in.Fail();
+  for (std::int64_t* number : {&day_, &rows_, &positives_, &rejected_, &alarms_}) *number = in.I64();
+  const std::size_t cells = in.Count(12 + sizeof(double) * kPoints * 3);
+  for (std::size_t i = 0; i < cells && in.ok(); ++i) {
+    const std::uint32_t segment = in.U32();
+    Cell& cell = cells_[{segment, in.U64()}];
+    cell.curves.resize(curves_.size());
+    for (CellCurve& own : cell.curves) {
+      own.own.Restore(in);
+      own.rows = in.I64();
+      own.firsts = in.I64();
+      for (double* number : {&own.logit_mean, &own.logit_variance, &own.value}) RestoreNumbers({number, 1}, in);
+      if (own.rows < 0 || own.firsts < 0) in.Fail();
+    }
+    cell.unsubscribe.Restore(in);
+    cell.impressions = in.I64();
+    cell.limit = in.U16();
+    if (cell.impressions < 0 || cell.limit > kCapMax) in.Fail();
+    for (auto* sums : {&cell.answers, &cell.said, &cell.plain}) RestoreNumbers(*sums, in);
+  }
+  if (!in.ok()) return;
+  const std::shared_ptr<const CampaignPlan> plan = plan_;
+  Configure(plan);  // outcomes the plan has and the snapshot lacks
+}
+
+}  // namespace offerstream
