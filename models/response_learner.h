@@ -31,6 +31,7 @@ struct FeatureFrame {
 
   /// The frame of a plan's schema.
   static std::shared_ptr<const FeatureFrame> Of(const FeatureSchema& schema);
+  /// Appends the complete state.
   void Save(ByteWriter& out) const;
   /// Fails the reader on damage.
   static std::shared_ptr<const FeatureFrame> Restore(ByteReader& in);
@@ -74,6 +75,7 @@ class ResponseLearner {
   std::uint64_t CoefficientHash() const;
 
   /// What a view needs comes first, so that readers who only adopt stop there.
+  /// Appends the complete state.
   void Save(ByteWriter& out) const;
   enum class Part { kWhole, kView };
   /// kView: good for View() only. Fails with kCorrupt; lengths in the bytes are never trusted.

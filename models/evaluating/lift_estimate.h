@@ -23,6 +23,7 @@ class LiftEstimate {
   std::int64_t converted() const;
   LiftView View() const;
 
+  /// Appends the complete state.
   void Save(ByteWriter& out) const;
   /// Fails the reader on damage.
   void Restore(ByteReader& in);

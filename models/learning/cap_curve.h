@@ -49,6 +49,7 @@ class CapCurve {
   /// Predicted over observed answers of the outcome that pays (first one), decayed; 1 while nothing was observed.
   double Calibration() const;
 
+  /// Appends the complete state.
   void Save(ByteWriter& out) const;
   /// Fails the reader on damage; REQUIRES: newly made.
   void Restore(ByteReader& in);

@@ -35,6 +35,7 @@ class DelayCurve {
   /// Changes W; conversions older than the new one are dropped.
   void Configure(Duration window);
 
+  /// Appends the complete state.
   void Save(ByteWriter& out) const;
   /// Fails the reader on damage.
   static DelayCurve Restore(ByteReader& in);

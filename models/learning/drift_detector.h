@@ -19,6 +19,7 @@ class DriftDetector {
   bool Add(double logit, bool y);
   std::int64_t alarms() const { return alarms_; }
 
+  /// Appends the complete state.
   void Save(ByteWriter& out) const;
   /// Fails the reader on damage.
   void Restore(ByteReader& in);

@@ -82,4 +82,27 @@ inline std::vector<Row> ResponseRows(IdHash model, std::size_t dimension, std::s
   return rows;
 }
 
+/// CapRows of both outcomes over two segments and the two channels: p falls with n from about 6 %; V 40, about one
+/// impression an hour.
+inline std::vector<Row> CapRows(std::size_t count, std::uint64_t seed = 3) {
+  std::vector<Row> rows(count);
+  Draws draws(seed, 1, 1, Purpose::kSimulation);
+  for (std::size_t i = 0; i < count; ++i) {
+    Observation& o = rows[i].observation;
+    o.kind = ObservationKind::kCapRow;
+    o.model = H64("caps");
+    o.time = 1'700'000'000'000LL + static_cast<EventTime>(i) * 1'800'000;
+    o.outcome = static_cast<std::uint16_t>(i % 2);
+    o.segment = 1 + static_cast<std::uint32_t>(draws.Below(2));
+    o.channel = static_cast<std::uint16_t>(draws.Below(2));
+    o.n = 1 + static_cast<std::uint32_t>(draws.Below(15));
+    o.served_logit = -2.7 + 0.5 * draws.Normal();
+    o.value = 4000;
+    const double z = o.served_logit - 0.5 * fixed::Log(static_cast<double>(o.n));
+    o.y = draws.Uniform() < fixed::Logistic(z) ? 1.0F : 0.0F;
+    o.unsubscribed = draws.Uniform() < 0.01;
+  }
+  return rows;
+}
+
 }  // namespace offerstream::testing
