@@ -60,6 +60,7 @@ void PutRecord(const CampaignPlan& plan, const JournalRecord& r, ByteWriter& out
     out.Varint(f.cause.input);
     out.ZigZag(f.cause.partition);
     PutDelta(out, static_cast<std::uint64_t>(f.cause.offset), previous_offset);
+    out.Varint(f.cause.part);
     f.facts.Save(plan, out);
   }
   out.Varint(r.records);
@@ -89,7 +90,7 @@ bool GetRecord(const CampaignPlan& plan, ByteReader& in, JournalRecord& r) {
   r.max_event_time = GetTime(in);
   r.watermark = GetTime(in);
   r.frontier = GetTime(in);
-  const std::size_t facts = in.Count(4);
+  const std::size_t facts = in.Count(5);
   r.facts.clear();
   std::uint64_t previous_offset = 0;
   for (std::size_t i = 0; i < facts && in.ok(); ++i) {
@@ -97,6 +98,7 @@ bool GetRecord(const CampaignPlan& plan, ByteReader& in, JournalRecord& r) {
     f.cause.input = static_cast<std::uint16_t>(in.Varint());
     f.cause.partition = static_cast<std::int32_t>(in.ZigZag());
     f.cause.offset = static_cast<std::int64_t>(GetDelta(in, previous_offset));
+    f.cause.part = static_cast<std::uint16_t>(in.Varint());
     if (!f.facts.Load(plan, in)) return false;
   }
   r.records = in.Varint();
