@@ -25,6 +25,7 @@ class MicroClusters {
   /// Until this many customers (or kMax clusters) are known every new place founds a cluster of its own.
   static constexpr std::int64_t kFoundingCustomers = 500;
 
+  /// One cluster: decayed sums of the places told as its id or an alias of it.
   struct Cluster {
     std::uint64_t id = 0;
     std::int64_t members = 0;             ///< customers whose last told place counts here

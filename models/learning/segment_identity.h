@@ -20,6 +20,7 @@ enum class SegmentEventKind : std::uint8_t {
   kDrift = 5,  ///< `segment` moved by `amount` of its radii (> .5) since it was born or last said so
 };
 
+/// One thing that happened; an amount means what its kind says.
 struct SegmentEvent {
   SegmentEventKind kind = SegmentEventKind::kBirth;
   EventTime time = kNever;      ///< event time of the macro step
