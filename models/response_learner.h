@@ -30,6 +30,7 @@ struct FeatureFrame {
   std::vector<Feature> features{};
 
   /// The frame of a plan's schema.
+  /// The frame of a plan's schema; a scale of 0 counts as 1.
   static std::shared_ptr<const FeatureFrame> Of(const FeatureSchema& schema);
   /// Appends the complete state.
   void Save(ByteWriter& out) const;

@@ -94,7 +94,9 @@ void AddFinalRows(const CampaignPlan& plan, OfferIndex offer, std::uint64_t expo
   if (!f.channel.known() || f.n == 0) return;
   Observation& cap = rows.Add(ObservationKind::kCapRow, kCapsHash, time, exposure);
   cap.y = f.y;
-  cap.value = GoalValue(plan.offers[offer.value]);
+  // Only the outcome that is the goal pays: with goals of both kinds in a cell the others would be counted twice.
+  const OfferSpec& shown = plan.offers[offer.value];
+  cap.value = shown.goal.value == f.outcome ? GoalValue(shown) : 0;
   cap.served_logit = f.cap_logit;
   cap.n = f.n;
   cap.segment = f.segment;

@@ -39,7 +39,7 @@ struct Observation {
   float y = 0;                   ///< the label: 0 or 1
   Duration from = 0, to = 0;     ///< Interval: ages since the impression; to = kWholeWindow: instant label, no offset
   Duration delay = 0;            ///< Mature with y = 1: age of the conversion
-  Money value = 0;               ///< Mature: revenue; CapRow: value of the offer's goal; LiftRow: revenue
+  Money value = 0;               ///< Mature: revenue; CapRow: value of the offer's goal (rows of its goal outcome; others 0); LiftRow: revenue
   double served_logit = 0;       ///< Mature: the model's moderated logit at decision time; CapRow: calibrated logit o_i at n = 1
   double probability = 0;        ///< Mature: the calibrated probability said at decision time
   double propensity = 0;         ///< Mature: of the choice that led here (0 = unknown)

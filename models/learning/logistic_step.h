@@ -52,6 +52,7 @@ struct SmallLogistic {
   std::array<double, D * D> covariance{};  ///< row-major, symmetric
 
   /// A fresh model: independent coefficients of these means and variances.
+  /// Independent coefficients with these means and variances.
   static SmallLogistic Prior(const Vector& mean, const Vector& variance) {
     SmallLogistic node;
     node.mean = mean;
@@ -59,6 +60,7 @@ struct SmallLogistic {
     return node;
   }
   /// m.x
+  /// mean . x, without an offset.
   double Logit(const Vector& x) const {
     double z = 0;
     for (std::size_t j = 0; j < D; ++j) z += mean[j] * x[j];

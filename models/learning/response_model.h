@@ -35,6 +35,7 @@ struct SchemaChange {
 class ResponseModel {
  public:
   /// What a head says of x, offset included: mean and variance of the logit.
+  /// The logit m.x and its variance x.Px.
   struct Prediction {
     double logit = 0, variance = 0;
     /// The logit whose logistic is the mean probability over the uncertainty of the coefficients.
