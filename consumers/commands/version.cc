@@ -7,7 +7,7 @@
 namespace offerstream {
 
 namespace {
-constexpr const char* kVersion = "0.1.0";
+constexpr const char* kVersion = OFFERSTREAM_VERSION;
 }  // namespace
 
 int RunVersion(const VersionOptions& options) {

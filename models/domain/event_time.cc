@@ -49,7 +49,8 @@ bool ParseZone(std::string_view text, std::size_t at, EventTime& offset) {
   }
   if ((text[at] != '+' && text[at] != '-') || at + 6 != text.size() || text[at + 3] != ':') return false;
   const int hours = Digits(text, at + 1, 2), minutes = Digits(text, at + 4, 2);
-  if (hours < 0 || hours > 23 || minutes < 0 || minutes > 59) return false;
+  // No place on earth is further than 14 hours from UTC.
+  if (hours < 0 || minutes < 0 || minutes > 59 || hours * 60 + minutes > 14 * 60) return false;
   offset = (hours * kHour + minutes * kMinute) * (text[at] == '-' ? -1 : 1);
   return true;
 }
