@@ -266,6 +266,7 @@ bool EventBuilder::OneEvent(const CompiledTemplate& event, const Record& record,
   out.failed = kind == kFailedDelivery;
   out.kind = out.failed ? EventKind::kDelivery : static_cast<EventKind>(kind);
   out.cause = record.cause;
+  out.cause.part = static_cast<std::uint16_t>(batch.events.size() - decoded.begin);
   if (!Identify(event, record, fields, emit, batch, out, decoded)) return false;
   if (!Time(event.fields[static_cast<std::size_t>(Field::kTime)], record, fields, out.time, decoded)) return false;
   if (!References(event, record, fields, out) || !Amounts(event, record, fields, out)) return false;
