@@ -271,14 +271,14 @@ void DecisionFold::Refold(const Event& event, const EventFacts* facts, EventTime
   self.change.Tell(nullptr, nullptr);
   self.RefoldSweep(frontier);
   if (event.kind == EventKind::kIgnore || event.customer_id.empty()) return;
-  const CustomerProfile* known = self.memory.Find(event.customer_id, event.customer_hash);
-  if (known != nullptr && known->as_of >= self.seq) return;   // its row contains this transaction
   if (event.kind == EventKind::kDelete) {
-    if (known == nullptr) return;
+    const CustomerProfile* known = self.memory.Find(event.customer_id, event.customer_hash);
+    if (known == nullptr || known->as_of >= self.seq) return;
     self.memory.Erase(self.memory.Open(event.customer_id, event.customer_hash, self.seq), self.seq);
     return;
   }
   CustomerProfile& profile = self.memory.Open(event.customer_id, event.customer_hash, self.seq);
+  if (profile.as_of >= self.seq) return;   // its row, or the tombstone of its erasure, contains this transaction
   self.change.ByTimers(profile, self.account.watermark);
   if (!self.change.IsRepeat(profile, event, self.account.watermark)) {
     self.change.ByEvent(profile, event, facts, self.account.watermark, {});

@@ -26,6 +26,7 @@ struct CustomerSlot : CustomerProfile {
   EventTime queued_due = INT64_MAX;                     ///< the due time its live timer entry carries
   bool live = false;                                    ///< in use
   bool gone = false;                                    ///< erased: an empty profile that only keeps as_of
+  bool erasure_listed = false;                          ///< waits in the dirty tail's list of erased ones
   bool touched = false;                                 ///< used since the eviction hand last came by
 };
 

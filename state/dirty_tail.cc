@@ -107,8 +107,9 @@ void DirtyTail::Advance(const FoldPosition& floor) {
   }
   floor_ = floor;
   std::erase_if(erased_, [&](std::uint32_t number) {
-    const CustomerSlot& slot = slab_.At(number);
-    return !slot.live || !slot.gone || slot.first_dirty == 0;
+    CustomerSlot& slot = slab_.At(number);
+    slot.erasure_listed = slot.live && slot.gone && slot.first_dirty != 0;
+    return !slot.erasure_listed;
   });
 }
 

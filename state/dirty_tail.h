@@ -21,7 +21,10 @@ class DirtyTail {
   /// Transaction `seq` changes the customer. O(1).
   void Mark(CustomerSlot& slot, TxnSeq seq);
   /// An erased customer: goes with the next share whatever else does.
-  void MarkErased(CustomerSlot& slot) { erased_.push_back(slot.number); }
+  void MarkErased(CustomerSlot& slot) {
+    if (!slot.erasure_listed) erased_.push_back(slot.number);
+    slot.erasure_listed = true;
+  }
 
   /// A transaction ended at `position` after `events`. The last position given again replaces it.
   void Note(const FoldPosition& position, std::uint64_t events);

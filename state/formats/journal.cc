@@ -59,6 +59,7 @@ void PutRecord(const CampaignPlan& plan, const JournalRecord& r, ByteWriter& out
   for (const RecordedFacts& f : r.facts) {
     out.Varint(f.cause.input);
     out.ZigZag(f.cause.partition);
+    out.Varint(f.cause.part);
     PutDelta(out, static_cast<std::uint64_t>(f.cause.offset), previous_offset);
     out.Varint(f.cause.part);
     f.facts.Save(plan, out);
@@ -97,6 +98,7 @@ bool GetRecord(const CampaignPlan& plan, ByteReader& in, JournalRecord& r) {
     RecordedFacts& f = r.facts.emplace_back();
     f.cause.input = static_cast<std::uint16_t>(in.Varint());
     f.cause.partition = static_cast<std::int32_t>(in.ZigZag());
+    f.cause.part = static_cast<std::uint16_t>(in.Varint());
     f.cause.offset = static_cast<std::int64_t>(GetDelta(in, previous_offset));
     f.cause.part = static_cast<std::uint16_t>(in.Varint());
     if (!f.facts.Load(plan, in)) return false;
