@@ -13,9 +13,10 @@ namespace offerstream {
 namespace {
 
 constexpr std::uint64_t kHourlyMoves = 500;           // an hour's step or a day's vote needs this many
-constexpr std::uint64_t kVoteMoves = 5'000;
+constexpr std::uint64_t kVoteMoves = 10'000;
+constexpr int kVoteSplits = 2;                        // random halvings a vote
 constexpr std::uint32_t kVotesToChange = 3;
-constexpr double kSoundStrength = 0.8, kStillSound = 0.7;  // another k; the one in force
+constexpr double kSoundStrength = 0.8, kStillSound = 0.75;  // another k; the one in force
 constexpr double kVoteShare = 0.3;                    // of a vote in the smoothed strengths: halves are drawn anew each time
 constexpr std::size_t kHalfMost = 1'500;              // reservoir customers in each half of a vote
 constexpr std::size_t kSilhouetteMost = 2'000;
@@ -166,15 +167,18 @@ void Segmenter::VoteOnK(const PointSet& points, Draws& draws) {
   if (k_ != 0 && moves_since_vote_ < kVoteMoves && day <= vote_hour_ / 24) return;
   moves_since_vote_ = 0;
   vote_hour_ = micros_.clock() / kHour;
-  PointSet halves[2] = {PointSet(settings_.dimension), PointSet(settings_.dimension)};
-  std::vector<double> z(settings_.dimension);
-  for (std::size_t i = 0; i < points.size(); ++i) {
-    PointSet& half = halves[draws.Bits() >> 63];
-    if (half.size() >= kHalfMost) continue;
-    points.Get(i, z);
-    half.Add(z);
+  std::vector<double> strength(kMostSegments + 1, 0.0), z(settings_.dimension);
+  for (int split = 0; split < kVoteSplits; ++split) {
+    PointSet halves[2] = {PointSet(settings_.dimension), PointSet(settings_.dimension)};
+    for (std::size_t i = 0; i < points.size(); ++i) {
+      PointSet& half = halves[draws.Bits() >> 63];
+      if (half.size() >= kHalfMost) continue;
+      points.Get(i, z);
+      half.Add(z);
+    }
+    const std::vector<double> one = PredictionStrengths(halves[0], halves[1], kMostSegments, draws);
+    for (std::size_t k = 0; k < one.size(); ++k) strength[k] += one[k] / kVoteSplits;
   }
-  const std::vector<double> strength = PredictionStrengths(halves[0], halves[1], kMostSegments, draws);
   if (strength_.empty()) strength_.assign(strength.begin() + 1, strength.end());
   std::uint32_t best = 1;
   for (std::uint32_t k = 2; k <= kMostSegments; ++k) {

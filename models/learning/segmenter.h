@@ -70,7 +70,7 @@ struct SegmentDiagnostics {
 /// reservoir of customers, stable identity, epochs of standardisation (formulas and papers: segments.md).
 /// The population is customers, not events: a customer counts once, where it was last told.
 /// One owner, not thread-safe; the same moves in the same order give the same bits. Learn about 2 us at d = 5, a macro
-/// step some 5 ms, one that votes on k some 50 ms.
+/// step some 5 ms, one that votes on k some 100 ms.
 class Segmenter {
  public:
   static constexpr std::size_t kReservoir = 4'096;       ///< customers of smallest hash

@@ -1,5 +1,5 @@
 // A11-A15 of the design: the streaming segments against k-means over everything at once.
-// Seeds: 2 by default; all 10 with OFFERSTREAM_SEEDS=10.
+// Seeds: 1 by default (half a minute in a dev build); the design's 10 with OFFERSTREAM_SEEDS=10.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -25,7 +25,7 @@ constexpr std::uint32_t kD = 10;
 
 int Seeds() {
   const char* text = std::getenv("OFFERSTREAM_SEEDS");
-  return text != nullptr ? std::max(1, std::atoi(text)) : 2;
+  return text != nullptr ? std::max(1, std::atoi(text)) : 1;
 }
 
 /// S3: half-life 60,000 moves, a macro step each 10,000.
@@ -221,8 +221,8 @@ EventTime Minute(std::string_view text) {
 }
 
 struct RetailStep {
-  double ratio = 0;
-  std::size_t k = 0;
+  double ratio = 0;  ///< to batch k-means, at every fourth step; else 0
+  std::size_t k = 0, customers = 0;
 };
 
 /// Feeds every purchase invoice of a known customer as a move to (ln(1 + mean gap), ln orders, ln(1 + spend)); the
@@ -245,8 +245,10 @@ std::vector<RetailStep> RunRetail(GzipLines& lines, std::uint64_t seed) {
     if (segmenter.steps() == step || shoppers.size() < 1'000) return;
     const auto view = segmenter.View(0);
     const Table points = told.Points(*view);
+    steps.push_back({0, view->macros.size(), points.rows()});
+    if (steps.size() % 4 != 0) return;
     const BatchFit batch = BatchKMeans(points, view->macros.size(), 5, [&] { return draws.Uniform(); });
-    steps.push_back({Inertia(points, Centres(*view)) / batch.inertia, view->macros.size()});
+    steps.back().ratio = Inertia(points, Centres(*view)) / batch.inertia;
   };
   EventTime day = 0;
   auto close = [&] {
@@ -283,22 +285,35 @@ std::vector<RetailStep> RunRetail(GzipLines& lines, std::uint64_t seed) {
 
 TEST(SegmenterAccuracy, A14OnlineRetailStaysCloseToBatchKMeans) {
   const std::string path = OFFERSTREAM_SOURCE_DIR "/../shared/data/online_retail/online_retail.csv.gz";
-  for (int seed = 1; seed <= (Seeds() > 2 ? Seeds() : 1); ++seed) {
+  double close = 0;
+  for (int seed = 1; seed <= Seeds(); ++seed) {
     GzipLines lines(path);
     if (!lines.ok()) GTEST_SKIP() << "online_retail is not there: " << path;
     const std::vector<RetailStep> steps = RunRetail(lines, static_cast<std::uint64_t>(seed));
-    ASSERT_GE(steps.size(), 10u);
-    std::map<std::size_t, std::size_t> votes;
-    double ratio = 0;
+    ASSERT_GE(steps.size(), 50u);
+    std::map<std::size_t, double> seen;  // k -> steps, once half of the customers are known
+    double ratio = 0, settled = 0;
+    const auto compared = static_cast<double>(steps.size() / 4);
     for (const RetailStep& s : steps) {
-      ++votes[s.k];
-      ratio += s.ratio / static_cast<double>(steps.size());
+      ratio += s.ratio / compared;
+      if (s.customers < 2'000) continue;
+      settled += 1;
+      seen[s.k] += 1;
     }
-    std::printf("A14 seed %d: %zu steps, mean ratio %.4f\n", seed, steps.size(), ratio);
+    double best = 0;  // the share within 1 of the k that has most steps around it
+    std::string ks;
+    for (const auto& [k, count] : seen) {
+      double around = 0;
+      for (std::size_t near : {k - 1, k, k + 1}) around += seen.contains(near) ? seen.at(near) : 0;
+      best = std::max(best, around / settled);
+      ks += " " + std::to_string(k) + ":" + std::to_string(static_cast<int>(count));
+    }
+    std::printf("A14 seed %d: %zu steps, mean ratio %.4f, steps at each k%s, within 1 %.2f\n", seed, steps.size(), ratio,
+                ks.c_str(), best);
     EXPECT_LE(ratio, 1.05);
-    EXPECT_GE(votes.begin()->first, 2u);
-    EXPECT_LE(votes.rbegin()->first, 6u);
+    close += best / Seeds();
   }
+  EXPECT_GE(close, 0.9);
 }
 
 TEST(SegmenterAccuracy, A15AfterAMillionMovesTheSumsEqualARecomputation) {

@@ -2,6 +2,7 @@
 // Written apart from models/learning/kmeans so that an error there cannot excuse itself.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <span>
