@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include "consumers/wire/event_mapping.h"
+
 namespace offerstream {
 
 std::unique_ptr<Config> LoadOrExplain(const std::string& path, const std::map<std::string, std::string>& set) {
@@ -14,7 +16,12 @@ std::unique_ptr<Config> LoadOrExplain(const std::string& path, const std::map<st
 }
 
 int RunCheck(const CheckOptions& options) {
-  const LoadedConfig loaded = LoadConfig(options.config, options.set);
+  LoadedConfig loaded = LoadConfig(options.config, options.set);
+  // The mappings' mistakes are told in the same breath.
+  for (std::size_t i = 0; loaded.config != nullptr && i < loaded.config->events.size(); ++i) {
+    const LoadedMapping mapping = LoadMapping(loaded.config->events[i].mapping);
+    loaded.errors.insert(loaded.errors.end(), mapping.errors.begin(), mapping.errors.end());
+  }
   for (const ConfigError& error : loaded.errors) fmt::print("{}\n", error.Text());
   if (!loaded.errors.empty()) {
     fmt::print(stderr, "{}: {} mistakes\n", options.config, loaded.errors.size());

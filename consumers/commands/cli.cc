@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "consumers/commands/check.h"
+#include "consumers/commands/mapping.h"
 #include "consumers/commands/schema.h"
 #include "consumers/commands/version.h"
 #include "models/domain/status.h"
@@ -52,6 +53,28 @@ void AddCheck(CLI::App& app, Chosen& chosen) {
   AddSet(command, options->set);
 }
 
+void AddMapping(CLI::App& app, Chosen& chosen) {
+  CLI::App& group = *app.add_subcommand("mapping", "test a mapping, try it on a file, or print a table as JSON records");
+  group.require_subcommand(1);
+  for (const char* action : {"test", "try", "rows"}) {
+    auto options = std::make_shared<MappingOptions>();
+    options->action = action;
+    const std::string_view verb = action;
+    CLI::App& command = AddCommand(group, chosen, action,
+                                   verb == "test"  ? "run the tests a mapping carries; exit code 4 when one fails"
+                                   : verb == "try" ? "show what the records of a file become"
+                                                   : "print the rows of a CSV file as JSON records",
+                                   options, RunMapping);
+    command.add_option("-c,--config", options->config, "configuration file (default: the built-in one)");
+    command.add_option("-m,--mapping", options->mapping, "a preset or a mapping file instead of the configuration's");
+    AddSet(command, options->set);
+    if (verb == "test") continue;
+    command.add_option("input", options->inputs, "files (.gz and .zst by name; - is stdin)")->required();
+    if (verb == "try") command.add_option("--limit", options->limit, "records shown (default 10)");
+    else command.add_flag("--keyed", options->keyed, "put the customer and a tab before each record");
+  }
+}
+
 void AddSchema(CLI::App& app, Chosen& chosen) {
   auto options = std::make_shared<SchemaOptions>();
   CLI::App& command = AddCommand(app, chosen, "schema", "print a format: config, mapping, decision, reference, default", options, RunSchema);
@@ -72,6 +95,7 @@ int RunCommandLine(int argc, char** argv) {
   app.set_help_all_flag("--help-all", "help of all commands");
   Chosen chosen;
   AddCheck(app, chosen);
+  AddMapping(app, chosen);
   AddSchema(app, chosen);
   AddVersion(app, chosen);
   try {
