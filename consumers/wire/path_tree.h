@@ -67,6 +67,7 @@ class PathTree {
   static constexpr std::uint16_t kNone = 0xffff;
   static constexpr std::uint16_t kEventRoot = 0, kEnvelopeRoot = 1;
 
+  /// What lies below a key: a value to take, a node to go on from, or both.
   struct Child {
     std::uint16_t slot = kNone;   ///< where its value goes
     std::uint16_t node = kNone;   ///< where its own fields are looked up
