@@ -3,14 +3,13 @@
 #include <cassert>
 #include <cmath>
 #include <map>
-#include <optional>
-#include <set>
 
 #include "models/domain/bytes.h"
 #include "models/domain/fixed_math.h"
 #include "models/domain/random.h"
 #include "models/evaluating/lift_estimate.h"
 #include "models/learning/cap_curve.h"
+#include "models/learning/segmenter.h"
 #include "models/response_learner.h"
 
 namespace offerstream {
@@ -44,6 +43,7 @@ struct OwnedModel {
   std::unique_ptr<ResponseLearner> response{};
   std::unique_ptr<CapCurve> caps{};
   std::unique_ptr<LiftEstimate> lift{};
+  std::unique_ptr<Segmenter> segments{};
 };
 
 /// What every model of a plan shares.
@@ -60,7 +60,27 @@ struct PlanFrame {
     for (std::size_t i = 0; i < plan->models(); ++i) response_models.emplace(plan->ModelHash(ModelIndex(i)), ModelIndex(i));
   }
   Duration WindowOf(ModelIndex model) const { return plan->outcomes[plan->OutcomeOf(model).value].window; }
+  bool HasSegments() const { return !plan->segments.features.empty(); }
+  SegmentSettings Segments() const {
+    const SegmentSpec& spec = plan->segments;
+    SegmentSettings settings;
+    settings.dimension = static_cast<std::uint32_t>(spec.features.size());
+    settings.centre = spec.centre;
+    settings.scale = spec.scale;
+    settings.centre.resize(settings.dimension, 0.0);
+    settings.scale.resize(settings.dimension, 1.0);
+    settings.k = spec.k;
+    settings.seed = plan->explore.seed;
+    return settings;
+  }
 };
+
+/// What segments are made of; other numbers are other segments, and nothing carries over.
+std::string SegmentFeatures(const CampaignPlan& plan) {
+  std::string features;
+  for (const ProfileNumber number : plan.segments.features) features.push_back(static_cast<char>(number));
+  return features;
+}
 
 PublishedModel Frozen(IdHash hash, const OwnedModel& model, std::uint64_t version) {
   PublishedModel published;
@@ -76,6 +96,8 @@ PublishedModel Frozen(IdHash hash, const OwnedModel& model, std::uint64_t versio
     auto view = std::make_shared<CapView>(model.caps->View());
     view->version = version;
     published.caps = std::move(view);
+  } else if (model.segments) {
+    published.segments = model.segments->View(version);
   } else if (model.lift) {
     auto view = std::make_shared<LiftView>(model.lift->View());
     view->version = version;
@@ -116,6 +138,19 @@ Result<OwnedModel> Decode(const PlanFrame& frame, std::string_view id, std::uint
       model.lift = std::make_unique<LiftEstimate>();
       model.lift->Restore(in);
       break;
+    case ModelKind::kSegments: {
+      const std::string_view features = in.Text();
+      if (!frame.HasSegments()) return Fail(Code::kNotFound, "the plan has no segments");
+      if (!in.ok()) break;
+      if (features != SegmentFeatures(*frame.plan)) {  // learned from other numbers: starts anew
+        model.segments = std::make_unique<Segmenter>(frame.Segments());
+        return model;
+      }
+      auto segmenter = Segmenter::Restore(frame.Segments(), in);
+      if (!segmenter) return Fail(Code::kCorrupt, model.id + ": " + segmenter.error().detail);
+      model.segments = std::make_unique<Segmenter>(std::move(*segmenter));
+      break;
+    }
     default: return Fail(Code::kCorrupt, "snapshot of " + model.id + ": unknown kind");
   }
   const bool whole = part == ResponseLearner::Part::kWhole || kind != ModelKind::kResponse;
@@ -167,7 +202,7 @@ OwnedModel LearningFold::Impl::Make(std::string id) const {
     }
     case ModelKind::kCaps: model.caps = std::make_unique<CapCurve>(frame.plan); break;
     case ModelKind::kLift: model.lift = std::make_unique<LiftEstimate>(); break;
-    default: break;
+    case ModelKind::kSegments: model.segments = std::make_unique<Segmenter>(frame.Segments()); break;
   }
   return model;
 }
@@ -190,7 +225,7 @@ OwnedModel* LearningFold::Impl::Find(IdHash hash, ObservationKind kind) {
     case ObservationKind::kMove: id = "segments"; break;
     default: return nullptr;
   }
-  if (H64(id) != hash) return nullptr;
+  if (H64(id) != hash || (kind == ObservationKind::kMove && !frame.HasSegments())) return nullptr;
   return &models.emplace(hash, Make(std::move(id))).first->second;
 }
 
@@ -200,8 +235,10 @@ LearningFold::LearningFold(LearningFold&&) noexcept = default;
 LearningFold& LearningFold::operator=(LearningFold&&) noexcept = default;
 
 void LearningFold::Configure(std::shared_ptr<const CampaignPlan> plan) {
+  const std::string features = SegmentFeatures(*impl_->frame.plan);
   impl_->frame = PlanFrame(std::move(plan));
   const PlanFrame& frame = impl_->frame;
+  if (features != SegmentFeatures(*frame.plan)) impl_->models.erase(H64("segments"));  // first Move: starts anew
   for (auto& [hash, model] : impl_->models) {
     if (model.caps) {
       model.caps->Configure(frame.plan);
@@ -229,7 +266,7 @@ void LearningFold::Apply(const Observation& row, std::span<const float> x, std::
     case ModelKind::kResponse: model->response->Apply(row, x); break;
     case ModelKind::kCaps: model->caps->Apply(row); break;
     case ModelKind::kLift: model->lift->Apply(row); break;
-    default: break;
+    case ModelKind::kSegments: model->segments->Learn(row.customer, row.old_place, row.new_place); break;
   }
 }
 
@@ -260,6 +297,10 @@ void LearningFold::Save(IdHash hash, std::string& out) const {
   if (model.response) model.response->Save(writer);
   if (model.caps) model.caps->Save(writer);
   if (model.lift) model.lift->Save(writer);
+  if (model.segments) {
+    writer.Text(SegmentFeatures(*impl_->frame.plan));
+    model.segments->Save(writer);
+  }
 }
 
 Status LearningFold::Restore(std::string_view id, std::uint64_t version, std::string_view bytes) {
@@ -295,6 +336,10 @@ std::vector<ModelReport> LearningFold::Reports() const {
       report.rejected = model.caps->rejected();
       report.drift_alarms = model.caps->alarms();
       report.calibration_ratio = model.caps->Calibration();
+    }
+    if (model.segments) {
+      report.observations = report.labels = static_cast<std::int64_t>(model.segments->moves());
+      report.rejected = static_cast<std::int64_t>(model.segments->refused());
     }
     if (model.lift) {
       report.observations = report.labels = model.lift->rows();

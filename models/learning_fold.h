@@ -68,9 +68,10 @@ class LearningFold {
 
   /// The complete snapshot of one model, from which a fold continues bit for bit. REQUIRES: the model exists.
   void Save(IdHash model, std::string& out) const;
-  /// Takes over a saved model (id as in PublishedModel). kCorrupt or kFormatTooNew on damage; then nothing changed.
+  /// Takes over a saved model (id as in PublishedModel). kCorrupt or kFormatTooNew on damage; kNotFound when the plan has
+  /// no place for it any more (segments were taken out): pass over it. On any error nothing changed.
   Status Restore(std::string_view id, std::uint64_t version, std::string_view bytes);
-  /// The view inside a saved model, for decision folds that only adopt.
+  /// The view inside a saved model, for decision folds that only adopt; errors as Restore.
   static Result<PublishedModel> Read(const CampaignPlan& plan, std::string_view id, std::uint64_t version,
                                      std::string_view bytes);
 

@@ -52,7 +52,7 @@ class ResponseLearner {
   /// A new plan: half-lives, window, and the feature schema when it changed.
   void Configure(std::shared_ptr<const FeatureFrame> frame, const HalfLives& half_lives, Duration window);
 
-  /// What the serving head says now: moderated logit before calibration. O(d * nonzeros).
+  /// What the serving head says now: logit before calibration. O(d^2).
   ResponseModel::Prediction Predict(std::span<const float> x) const { return serving_.Predict(x); }
   const Calibrator& calibrator() const { return calibrator_; }
   const ResponseModel& serving() const { return serving_; }

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cassert>
 #include <cmath>
+#include <utility>
 
 #include <Eigen/Cholesky>
 
@@ -15,76 +16,77 @@ namespace {
 constexpr std::size_t kLane = 4;
 constexpr std::size_t kDimensionMax = 1024;
 
+using Lanes = __m256d;
+
+// (sum a, sum b, sum c, sum d), each as (0 + 1) + (2 + 3).
+Lanes HorizontalSums(Lanes a, Lanes b, Lanes c, Lanes d) {
+  const Lanes ab = _mm256_hadd_pd(a, b), cd = _mm256_hadd_pd(c, d);
+  return _mm256_add_pd(_mm256_permute2f128_pd(ab, cd, 0x20), _mm256_permute2f128_pd(ab, cd, 0x31));
+}
+
 }  // namespace
 
 Covariance::Covariance(std::size_t dimension)
-    : dimension_(dimension), stride_((dimension + kLane - 1) / kLane * kLane), values_(stride_ * stride_, 0.0) {
+    : dimension_(dimension), padded_((dimension + kLane - 1) / kLane * kLane), values_(RowBegin(padded_), 0.0) {
   assert(dimension <= kDimensionMax);
 }
 
 void Covariance::Set(std::size_t i, std::size_t j, double value) {
-  values_[i * stride_ + j] = value;
-  values_[j * stride_ + i] = value;
+  if (i < j) std::swap(i, j);
+  values_[RowBegin(i) + j] = value;
+  if (i / kLane == j / kLane) values_[RowBegin(j) + i] = value;  // a tile on the diagonal has both halves
 }
 
+// A tile below the diagonal is used twice: as it stands for its rows, transposed for its columns.
 void Covariance::Times(const Doubles& x, Doubles& product) const {
-  assert(x.size() == stride_ && product.size() == stride_);
-  std::uint16_t nonzero[kDimensionMax];
-  std::size_t count = 0;
-  for (std::size_t j = 0; j < dimension_; ++j) {
-    nonzero[count] = static_cast<std::uint16_t>(j);
-    count += x[j] != 0.0;
-  }
+  assert(x.size() == padded_ && product.size() == padded_);
   double* u = product.data();
-  std::fill(product.begin(), product.end(), 0.0);
-  std::size_t k = 0;
-  for (; k + 4 <= count; k += 4) {
-    const double* a = &values_[nonzero[k] * stride_];
-    const double* b = &values_[nonzero[k + 1] * stride_];
-    const double* c = &values_[nonzero[k + 2] * stride_];
-    const double* d = &values_[nonzero[k + 3] * stride_];
-    const __m256d xa = _mm256_set1_pd(x[nonzero[k]]), xb = _mm256_set1_pd(x[nonzero[k + 1]]);
-    const __m256d xc = _mm256_set1_pd(x[nonzero[k + 2]]), xd = _mm256_set1_pd(x[nonzero[k + 3]]);
-    for (std::size_t i = 0; i < stride_; i += kLane) {
-      __m256d sum = _mm256_fmadd_pd(_mm256_load_pd(a + i), xa, _mm256_load_pd(u + i));
-      sum = _mm256_fmadd_pd(_mm256_load_pd(b + i), xb, sum);
-      sum = _mm256_fmadd_pd(_mm256_load_pd(c + i), xc, sum);
-      _mm256_store_pd(u + i, _mm256_fmadd_pd(_mm256_load_pd(d + i), xd, sum));
+  for (std::size_t i = 0; i < padded_; i += kLane) {
+    const double* a = &values_[RowBegin(i)];
+    const double *b = a + i + kLane, *c = b + i + kLane, *d = c + i + kLane;
+    const Lanes xa = _mm256_set1_pd(x[i]), xb = _mm256_set1_pd(x[i + 1]);
+    const Lanes xc = _mm256_set1_pd(x[i + 2]), xd = _mm256_set1_pd(x[i + 3]);
+    Lanes sa = _mm256_setzero_pd(), sb = sa, sc = sa, sd = sa;
+    for (std::size_t j = 0; j < i; j += kLane) {
+      const Lanes ta = _mm256_load_pd(a + j), tb = _mm256_load_pd(b + j);
+      const Lanes tc = _mm256_load_pd(c + j), td = _mm256_load_pd(d + j), xj = _mm256_load_pd(&x[j]);
+      const Lanes first = _mm256_fmadd_pd(tb, xb, _mm256_fmadd_pd(ta, xa, _mm256_load_pd(u + j)));
+      _mm256_store_pd(u + j, _mm256_fmadd_pd(td, xd, _mm256_fmadd_pd(tc, xc, first)));
+      sa = _mm256_fmadd_pd(ta, xj, sa);
+      sb = _mm256_fmadd_pd(tb, xj, sb);
+      sc = _mm256_fmadd_pd(tc, xj, sc);
+      sd = _mm256_fmadd_pd(td, xj, sd);
     }
-  }
-  for (; k < count; ++k) {
-    const double* a = &values_[nonzero[k] * stride_];
-    const __m256d xa = _mm256_set1_pd(x[nonzero[k]]);
-    for (std::size_t i = 0; i < stride_; i += kLane) {
-      _mm256_store_pd(u + i, _mm256_fmadd_pd(_mm256_load_pd(a + i), xa, _mm256_load_pd(u + i)));
-    }
+    Lanes own = HorizontalSums(sa, sb, sc, sd);
+    own = _mm256_fmadd_pd(_mm256_load_pd(b + i), xb, _mm256_fmadd_pd(_mm256_load_pd(a + i), xa, own));
+    own = _mm256_fmadd_pd(_mm256_load_pd(d + i), xd, _mm256_fmadd_pd(_mm256_load_pd(c + i), xc, own));
+    _mm256_store_pd(u + i, own);
   }
 }
 
 void Covariance::SubtractOuter(const Doubles& s) {
-  assert(s.size() == stride_);
+  assert(s.size() == padded_);
   const double* v = s.data();
-  for (std::size_t j = 0; j < stride_; j += 4) {
-    double* a = &values_[j * stride_];
-    double* b = a + stride_;
-    double* c = b + stride_;
-    double* d = c + stride_;
-    const __m256d sa = _mm256_set1_pd(v[j]), sb = _mm256_set1_pd(v[j + 1]);
-    const __m256d sc = _mm256_set1_pd(v[j + 2]), sd = _mm256_set1_pd(v[j + 3]);
-    for (std::size_t i = 0; i < stride_; i += kLane) {
-      const __m256d si = _mm256_load_pd(v + i);
-      _mm256_store_pd(a + i, _mm256_fnmadd_pd(sa, si, _mm256_load_pd(a + i)));
-      _mm256_store_pd(b + i, _mm256_fnmadd_pd(sb, si, _mm256_load_pd(b + i)));
-      _mm256_store_pd(c + i, _mm256_fnmadd_pd(sc, si, _mm256_load_pd(c + i)));
-      _mm256_store_pd(d + i, _mm256_fnmadd_pd(sd, si, _mm256_load_pd(d + i)));
+  for (std::size_t i = 0; i < padded_; i += kLane) {
+    double* a = &values_[RowBegin(i)];
+    double *b = a + i + kLane, *c = b + i + kLane, *d = c + i + kLane;
+    const Lanes va = _mm256_set1_pd(v[i]), vb = _mm256_set1_pd(v[i + 1]);
+    const Lanes vc = _mm256_set1_pd(v[i + 2]), vd = _mm256_set1_pd(v[i + 3]);
+    for (std::size_t j = 0; j <= i; j += kLane) {
+      const Lanes vj = _mm256_load_pd(v + j);
+      _mm256_store_pd(a + j, _mm256_fnmadd_pd(va, vj, _mm256_load_pd(a + j)));
+      _mm256_store_pd(b + j, _mm256_fnmadd_pd(vb, vj, _mm256_load_pd(b + j)));
+      _mm256_store_pd(c + j, _mm256_fnmadd_pd(vc, vj, _mm256_load_pd(c + j)));
+      _mm256_store_pd(d + j, _mm256_fnmadd_pd(vd, vj, _mm256_load_pd(d + j)));
     }
   }
 }
 
 void Covariance::ScaleAndAdd(std::span<const double> factor, std::span<const double> add) {
   for (std::size_t i = 0; i < dimension_; ++i) {
-    double* row = &values_[i * stride_];
-    for (std::size_t j = 0; j < dimension_; ++j) row[j] *= factor[i] * factor[j];
+    double* row = &values_[RowBegin(i)];
+    const std::size_t end = std::min(dimension_, (i / kLane + 1) * kLane);
+    for (std::size_t j = 0; j < end; ++j) row[j] *= factor[i] * factor[j];
     row[i] += add[i];
   }
 }
@@ -118,7 +120,7 @@ void Covariance::Mend(std::span<const double> most) {
 void Covariance::Save(ByteWriter& out) const {
   std::string& bytes = out.buffer();
   for (std::size_t i = 0; i < dimension_; ++i) {
-    bytes.append(reinterpret_cast<const char*>(&values_[i * stride_]), (i + 1) * sizeof(double));
+    bytes.append(reinterpret_cast<const char*>(&values_[RowBegin(i)]), (i + 1) * sizeof(double));
   }
 }
 

@@ -11,8 +11,9 @@
 
 namespace offerstream {
 
-/// A symmetric matrix whose rows are padded with zeros to whole vectors. Both halves are stored and stay equal to the
-/// bit, because every change is a commutative product. One owner, not thread-safe.
+/// A symmetric matrix: the lower triangle in rows of 4 x 4 tiles, padded with zeros, so that two models fit where one
+/// full one would (4 d (d + 4) bytes). Tiles on the diagonal are whole; their halves stay equal to the bit, because
+/// every change is a commutative product. One owner, not thread-safe.
 class Covariance {
  public:
   using Doubles = std::vector<double, Eigen::aligned_allocator<double>>;
@@ -21,16 +22,16 @@ class Covariance {
   explicit Covariance(std::size_t dimension);
 
   std::size_t dimension() const { return dimension_; }
-  /// Doubles a row occupies; a vector given to the functions below has this many, zero past the dimension.
-  std::size_t stride() const { return stride_; }
-  double at(std::size_t i, std::size_t j) const { return values_[i * stride_ + j]; }
+  /// The dimension rounded up to whole tiles: a vector given to the functions below has this many doubles, zero past
+  /// the dimension.
+  std::size_t padded() const { return padded_; }
+  double at(std::size_t i, std::size_t j) const { return i >= j ? values_[RowBegin(i) + j] : values_[RowBegin(j) + i]; }
   /// Sets both (i, j) and (j, i).
   void Set(std::size_t i, std::size_t j, double value);
 
-  /// product = this x. Columns where x is zero are passed over (one-hot features are mostly zero), the others are added
-  /// in order of index, four at a time. O(d * nonzeros); .2 us at d = 64.
+  /// product = this x, summed in an order that depends on the dimension alone. O(d^2).
   void Times(const Doubles& x, Doubles& product) const;
-  /// this -= s s'. O(d^2); .3 us at d = 64.
+  /// this -= s s'. O(d^2).
   void SubtractOuter(const Doubles& s);
   /// this(i, j) *= f_i f_j, then (i, i) += add_i.
   void ScaleAndAdd(std::span<const double> factor, std::span<const double> add);
@@ -47,7 +48,13 @@ class Covariance {
   static Covariance Restore(std::size_t dimension, ByteReader& in);
 
  private:
-  std::size_t dimension_ = 0, stride_ = 0;
+  /// Rows of tile row r have 4 (r + 1) doubles.
+  static std::size_t RowBegin(std::size_t i) {
+    const std::size_t r = i / 4;
+    return 8 * r * (r + 1) + (i % 4) * 4 * (r + 1);
+  }
+
+  std::size_t dimension_ = 0, padded_ = 0;
   Doubles values_;
 };
 

@@ -37,9 +37,9 @@ ResponseModel::ResponseModel(std::size_t dimension)
       covariance_(dimension),
       factor_(dimension),
       add_(dimension) {
-  mean_.assign(covariance_.stride(), 0.0);
-  x_.assign(covariance_.stride(), 0.0);
-  gain_.assign(covariance_.stride(), 0.0);
+  mean_.assign(covariance_.padded(), 0.0);
+  x_.assign(covariance_.padded(), 0.0);
+  gain_.assign(covariance_.padded(), 0.0);
   for (std::size_t j = 0; j < dimension_; ++j) covariance_.Set(j, j, kSlopeVariance);
   if (dimension_ == 0) return;
   prior_mean_[0] = mean_[0] = fixed::Logit(kFirstBaseRate);

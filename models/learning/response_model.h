@@ -60,10 +60,10 @@ class ResponseModel {
   /// Moves where the level drifts to.
   void SetPriorLevel(double logit) { prior_mean_[0] = logit; }
 
-  /// Logit and its variance at x. O(d * nonzeros of x).
+  /// Logit and its variance at x. O(d^2).
   Prediction Predict(std::span<const float> x) const;
   /// One exact step along x; returns what was predicted before it (without the offset). y in [0, 1]; weight >= 0;
-  /// offset in logits. Finite for any weight. O(d^2), about .8 us at d = 64. REQUIRES: x.size() == dimension(), all
+  /// offset in logits. Finite for any weight. O(d^2), about .6 us at d = 64. REQUIRES: x.size() == dimension(), all
   /// inputs finite.
   Prediction Learn(std::span<const float> x, double y, double weight, double offset);
   /// Ornstein-Uhlenbeck: `hours` of event time pass. O(d^2).
@@ -86,7 +86,7 @@ class ResponseModel {
   std::size_t dimension_;
   std::uint64_t updates_ = 0;
   std::vector<double> prior_mean_, prior_variance_;
-  Covariance::Doubles mean_;  // padded to the covariance's stride
+  Covariance::Doubles mean_;  // padded like the covariance
   Covariance covariance_;
   mutable Covariance::Doubles x_, gain_;  // scratch: x as doubles, u = P x
   std::vector<double> factor_, add_;      // scratch of Drift

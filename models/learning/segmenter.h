@@ -102,6 +102,9 @@ class Segmenter {
   const std::vector<Segment>& segments() const { return segments_; }
   const MicroClusters& micro_clusters() const { return micros_; }
   std::uint64_t steps() const { return step_; }
+  /// Moves learned, and moves refused.
+  std::uint64_t moves() const { return moves_; }
+  std::uint64_t refused() const { return refused_; }
 
  private:
   /// One standardisation; epochs_[i] has number first_epoch_ + i.

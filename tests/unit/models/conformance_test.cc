@@ -1,5 +1,6 @@
 // What every model owes, whatever it learns: the same suite over all of them.
 #include <cmath>
+#include <map>
 
 #include <gtest/gtest.h>
 
@@ -47,6 +48,32 @@ struct Lift {
   static void Spoil(Row& row) { row.observation.y = NAN; }
 };
 
+struct Segments {
+  static constexpr const char* kId = "segments";
+  // 400 customers in two groups, each told again and again.
+  static std::vector<Row> Rows(std::size_t count) {
+    std::vector<Row> rows(count);
+    Draws draws(9, 9, 9, Purpose::kSimulation);
+    std::map<IdHash, Coordinates> told;
+    for (std::size_t i = 0; i < count; ++i) {
+      Observation& o = rows[i].observation;
+      o.kind = ObservationKind::kMove;
+      o.model = H64(kId);
+      o.time = 1'700'000'000'000LL + static_cast<EventTime>(i) * 600'000;
+      o.customer = H64({i % 400});
+      o.old_place = told[o.customer];
+      o.new_place.micro = H64({i, 77});  // as a founder: the owner knows no such cluster
+      o.new_place.time = o.time;
+      o.new_place.epoch = 1;
+      const double middle = i % 2 == 0 ? -1.0 : 1.0;
+      for (int j = 0; j < 2; ++j) o.new_place.z.push_back(static_cast<float>(middle + 0.3 * draws.Normal()));
+      told[o.customer] = o.new_place;
+    }
+    return rows;
+  }
+  static void Spoil(Row& row) { row.observation.new_place.z[0] = NAN; }
+};
+
 template <typename Model>
 class EveryModel : public ::testing::Test {
  protected:
@@ -67,7 +94,7 @@ class EveryModel : public ::testing::Test {
   }
 };
 
-using Models = ::testing::Types<Response, Caps, Lift>;
+using Models = ::testing::Types<Response, Caps, Segments, Lift>;
 TYPED_TEST_SUITE(EveryModel, Models);
 
 TYPED_TEST(EveryModel, RestoredFromItsSnapshotLearnsTheSameBits) {

@@ -202,5 +202,31 @@ TEST(LearningFold, LiftIsTheDifferenceOfRatesWithItsInterval) {
   EXPECT_EQ(fold.Reports()[0].rejected, 1);
 }
 
+TEST(LearningFold, SegmentsOfOtherNumbersStartAnew) {
+  const auto plan = SmallPlan(3);
+  LearningFold fold(plan);
+  Observation move;
+  move.kind = ObservationKind::kMove;
+  move.model = Model("segments");
+  move.time = 1'700'000'000'000LL;
+  move.customer = 5;
+  move.new_place = {9, move.time, {0.5F, 0.5F}, 1};
+  fold.Apply(move, {}, 0);
+  EXPECT_EQ(fold.Reports()[0].observations, 1);
+  const std::string bytes = Saved(fold, "segments");
+  const auto other = SmallPlan(3);
+  other->segments.features = {ProfileNumber::kMonetary, ProfileNumber::kTenure};
+  LearningFold young(other);
+  ASSERT_TRUE(young.Restore("segments", 1, bytes).has_value());
+  EXPECT_EQ(young.Reports()[0].observations, 0);
+  EXPECT_EQ(young.VersionOf(Model("segments")), 1u);
+  const auto none = SmallPlan(3);
+  none->segments = {};
+  fold.Configure(none);
+  EXPECT_TRUE(fold.Reports().empty());
+  fold.Apply(move, {}, 1);
+  EXPECT_TRUE(fold.Reports().empty());
+}
+
 }  // namespace
 }  // namespace offerstream

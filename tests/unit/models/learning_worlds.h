@@ -41,6 +41,9 @@ inline std::shared_ptr<CampaignPlan> SmallPlan(std::size_t dimension) {
     feature.name = "f" + std::to_string(j);
     plan->features.features.push_back(feature);
   }
+  plan->segments.features = {ProfileNumber::kRecency, ProfileNumber::kFrequency};
+  plan->segments.centre = {0, 0};
+  plan->segments.scale = {1, 1};
   plan->features.epoch = 7;
   plan->features.candidate_begin = dimension;
   plan->Index();

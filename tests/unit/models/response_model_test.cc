@@ -80,22 +80,25 @@ TEST(ResponseModel, CovarianceEqualsThatOfTheSquareRootFilter) {
   }
 }
 
-TEST(ResponseModel, ZeroFeaturesArePassedOverWithoutChangingTheAnswer) {
-  Draws draws(5, 1, 1, Purpose::kSimulation);
-  ResponseModel model(13);
-  for (int i = 0; i < 200; ++i) {
-    std::vector<float> x = RandomX(draws, 13);
-    for (std::size_t j = 1; j < 13; ++j) x[j] = draws.Uniform() < 0.6 ? 0.0F : x[j];
-    double variance = 0, logit = 0;
-    for (std::size_t a = 0; a < 13; ++a) {
-      logit += model.mean(a) * static_cast<double>(x[a]);
-      for (std::size_t b = 0; b < 13; ++b) {
-        variance += static_cast<double>(x[a]) * model.covariance(a, b) * static_cast<double>(x[b]);
+TEST(ResponseModel, PredictionsAreTheFormWrittenOutForEveryDimension) {
+  for (std::size_t d = 1; d <= 17; ++d) {
+    Draws draws(5, 1, d, Purpose::kSimulation);
+    ResponseModel model(d);
+    for (int i = 0; i < 60; ++i) {
+      std::vector<float> x = RandomX(draws, d);
+      for (std::size_t j = 1; j < d; ++j) x[j] = draws.Uniform() < 0.6 ? 0.0F : x[j];
+      double variance = 0, logit = 0;
+      for (std::size_t a = 0; a < d; ++a) {
+        logit += model.mean(a) * static_cast<double>(x[a]);
+        for (std::size_t b = 0; b < d; ++b) {
+          variance += static_cast<double>(x[a]) * model.covariance(a, b) * static_cast<double>(x[b]);
+        }
       }
+      const ResponseModel::Prediction said = model.Learn(x, i % 3 == 0, 1.0, 0.0);
+      ASSERT_NEAR(said.variance, variance, 1e-12) << d;
+      ASSERT_NEAR(said.logit, logit, 1e-12) << d;
+      if (i == 30) model.Drift(5, HalfLives{});
     }
-    const ResponseModel::Prediction said = model.Learn(x, i % 3 == 0, 1.0, 0.0);
-    EXPECT_NEAR(said.variance, variance, 1e-12);
-    EXPECT_NEAR(said.logit, logit, 1e-12);
   }
 }
 
