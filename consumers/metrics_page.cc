@@ -37,25 +37,6 @@ struct Totals {
   std::uint64_t cached = 0, dirty = 0, timers = 0, tail = 0, partitions = 0;
 };
 
-void AddFold(const FoldCounters& from, FoldCounters& to) {
-  for (std::size_t i = 0; i < to.events.size(); ++i) to.events[i] += from.events[i];
-  to.duplicates += from.duplicates;
-  to.late += from.late;
-  to.untriggered += from.untriggered;
-  to.timers += from.timers;
-  to.joined_by_decision += from.joined_by_decision;
-  to.joined_by_window += from.joined_by_window;
-  to.not_joined += from.not_joined;
-  to.late_outcomes += from.late_outcomes;
-  for (std::size_t a = 0; a < to.decisions.size(); ++a) {
-    for (std::size_t r = 0; r < to.decisions[a].size(); ++r) to.decisions[a][r] += from.decisions[a][r];
-  }
-  for (std::size_t s = 0; s < to.exclusions.size(); ++s) {
-    for (std::size_t r = 0; r < to.exclusions[s].size(); ++r) to.exclusions[s][r] += from.exclusions[s][r];
-  }
-  to.selections.resize(std::max(to.selections.size(), from.selections.size()));
-  for (std::size_t i = 0; i < from.selections.size(); ++i) to.selections[i] += from.selections[i];
-}
 
 void AddShard(const ShardView& from, ShardView& to) {
   to.committed += from.committed;
@@ -85,7 +66,7 @@ Totals Sum(const std::vector<ShardView>& shards, MetricsPage& page) {
     AddShard(shard, sum.shard);
     for (const PartitionView& p : shard.partitions) {
       ++sum.partitions;
-      AddFold(p.counters, sum.fold);
+      sum.fold.Add(p.counters);
       sum.cached += p.profiles_cached;
       sum.dirty += p.profiles_dirty;
       sum.timers += p.timers;

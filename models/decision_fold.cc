@@ -98,6 +98,7 @@ bool DecisionFold::Impl::Sweep(FoldOutput& out) {
     }
     swept_ms = std::max(swept_ms, profile->next_due);
     const std::size_t caps = out.cap_count;
+    out.fired.push_back({profile->next_due, profile->hash, static_cast<std::uint32_t>(out.observations.rows.size())});
     change.ByEarliestTimer(*profile);
     AnnotateCaps(*profile, caps, out);
     memory.Reschedule(*profile);

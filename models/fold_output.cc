@@ -1,10 +1,13 @@
 #include "models/fold_output.h"
 
+#include <algorithm>
+
 namespace offerstream {
 
 void FoldOutput::Clear() {
   decision_count = cap_count = fact_count = 0;
   observations.Clear();
+  fired.clear();
   records = decided = Digest{};
 }
 
@@ -36,6 +39,27 @@ EventFacts& FoldOutput::AddFacts(const Cause& cause) {
   recorded.cause = cause;
   recorded.facts.Clear();
   return recorded.facts;
+}
+
+void FoldCounters::Add(const FoldCounters& from) {
+  for (std::size_t i = 0; i < events.size(); ++i) events[i] += from.events[i];
+  duplicates += from.duplicates;
+  late += from.late;
+  unattributed += from.unattributed;
+  untriggered += from.untriggered;
+  timers += from.timers;
+  joined_by_decision += from.joined_by_decision;
+  joined_by_window += from.joined_by_window;
+  not_joined += from.not_joined;
+  late_outcomes += from.late_outcomes;
+  for (std::size_t a = 0; a < decisions.size(); ++a) {
+    for (std::size_t r = 0; r < decisions[a].size(); ++r) decisions[a][r] += from.decisions[a][r];
+  }
+  for (std::size_t s = 0; s < exclusions.size(); ++s) {
+    for (std::size_t r = 0; r < exclusions[s].size(); ++r) exclusions[s][r] += from.exclusions[s][r];
+  }
+  selections.resize(std::max(selections.size(), from.selections.size()));
+  for (std::size_t i = 0; i < from.selections.size(); ++i) selections[i] += from.selections[i];
 }
 
 }  // namespace offerstream

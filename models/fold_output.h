@@ -22,12 +22,23 @@ struct FoldCounters {
   std::array<std::array<std::uint64_t, 7>, 3> decisions{};                   ///< [arm][0 offer, 1.. NoOfferReason]
   std::array<std::array<std::uint64_t, kExclusionReasons>, kStages> exclusions{};
   std::vector<std::uint64_t> selections{};                                     ///< [offer * channels + channel]
+
+  /// Adds another fold's counts.
+  void Add(const FoldCounters& from);
 };
 
 /// Facts of one event, ready for the journal.
 struct RecordedFacts {
   Cause cause{};
   EventFacts facts{};
+};
+
+/// A timer a sweep fired: the observations of the batch from `row_begin` on are its (up to the next one's, or the event's).
+/// Several folds over one event stream put their rows in one order by (due, customer).
+struct FiredTimer {
+  EventTime due = 0;
+  IdHash customer = 0;
+  std::uint32_t row_begin = 0;
 };
 
 /// Effects of the events of one transaction, in order. Reused: Clear() keeps capacity. `decisions` and `caps` hold
@@ -39,6 +50,7 @@ struct FoldOutput {
   std::vector<std::string> cap_customers{};     ///< owns the ids that caps point to (parallel to caps)
   std::size_t cap_count = 0;
   ObservationBatch observations{};
+  std::vector<FiredTimer> fired{};
   std::vector<RecordedFacts> facts{};
   std::size_t fact_count = 0;
   Digest records{}, decided{};                  ///< over records folded, over decisions

@@ -1,0 +1,35 @@
+// What a replay found, as one JSON object.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "models/domain/campaign_plan.h"
+#include "models/fold_output.h"
+#include "models/learning_fold.h"
+#include "models/model_view.h"
+
+namespace offerstream {
+
+/// What was read.
+struct InputReport {
+  std::vector<std::string> files{};
+  std::uint64_t records = 0, events = 0, ignored = 0;
+  std::map<std::string, std::uint64_t> rejected{};   ///< by reason
+};
+
+/// Everything a report is made of; views of the caller's data.
+struct ReportParts {
+  const CampaignPlan& plan;
+  const InputReport& input;
+  const FoldCounters& counters;
+  const std::vector<ModelReport>& models;
+  const AdoptedModels& adopted;
+};
+
+/// One JSON object, indented for people. Rates come with the counts they are made of.
+std::string ReportJson(const ReportParts& parts);
+
+}  // namespace offerstream
