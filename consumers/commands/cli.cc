@@ -8,7 +8,9 @@
 
 #include "consumers/commands/check.h"
 #include "consumers/commands/mapping.h"
+#include "consumers/commands/replay.h"
 #include "consumers/commands/schema.h"
+#include "consumers/commands/simulate.h"
 #include "consumers/commands/version.h"
 #include "models/domain/status.h"
 
@@ -81,6 +83,41 @@ void AddSchema(CLI::App& app, Chosen& chosen) {
   command.add_option("what", options->what, "config, mapping, decision (JSON Schema), reference (Markdown), default (YAML)");
 }
 
+void AddReplay(CLI::App& app, Chosen& chosen) {
+  auto options = std::make_shared<ReplayOptions>();
+  CLI::App& command = AddCommand(app, chosen, "replay", "files through the engine, without a broker", options, RunReplay);
+  command.add_option("-c,--config", options->config, "configuration file")->required();
+  command.add_option("--mapping", options->mapping, "mapping file or preset (default: the configuration's first input)");
+  command.add_option("input", options->inputs, "files (.gz and .zst by name); - is stdin")->required();
+  command.add_option("--decisions", options->decisions, "decision records, one a line; - is stdout, flushed when the input pauses");
+  command.add_option("--caps", options->caps, "cap records, one a line");
+  command.add_option("--predictions", options->predictions, "one line when a label is final: what was said before, and what came");
+  command.add_option("--report", options->report, "what was found, as JSON");
+  command.add_option("--models", options->models, "complete model snapshots, one a line, in hexadecimal");
+  command.add_option("--dead-letters", options->dead_letters, "records that are no events, with file, line and reason");
+  command.add_option("--state", options->state, "keep the profiles in this directory (default: in memory)");
+  command.add_option("--shards", options->shards, "decision folds; changes no result")->check(CLI::Range(1, 64));
+  command.add_option("--observation-partitions", options->observation_partitions, "learning folds; changes no result")->check(CLI::Range(1, 64));
+  AddSet(command, options->set);
+}
+
+void AddSimulate(CLI::App& app, Chosen& chosen) {
+  auto options = std::make_shared<SimulateOptions>();
+  CLI::App& command = AddCommand(app, chosen, "simulate", "the built-in customers as events", options, Simulate);
+  MarketOptions& market = options->market;
+  command.add_option("-c,--config", options->config, "name things as this configuration does (default: the bank's own names)");
+  command.add_option("--customers", market.customers, "how many customers")->check(CLI::Range(1, 10'000'000));
+  command.add_option("--days", market.days, "event time to simulate")->check(CLI::Range(0.01, 3650.0));
+  command.add_option("--seed", market.seed, "everything follows from it");
+  command.add_option("--events", market.events, "stop after so many records (default: when the days are over)");
+  command.add_option("--visits-per-day", market.visits_per_day, "mean requests per customer");
+  command.add_flag("--drift", market.drift, "tastes turn half-way");
+  command.add_option("--dirt", market.dirt, "share of events repeated, late or with garbage beside them")->check(CLI::Range(0.0, 0.9));
+  command.add_option("--out", options->out, "file, one JSON a line (default: stdout)");
+  command.add_flag("--keyed", options->keyed, "customer id and a tab before each line");
+  command.add_option("--truth", options->truth, "write the planted truth here");
+}
+
 void AddVersion(CLI::App& app, Chosen& chosen) {
   auto options = std::make_shared<VersionOptions>();
   CLI::App& command = AddCommand(app, chosen, "version", "print the version", options, RunVersion);
@@ -97,6 +134,8 @@ int RunCommandLine(int argc, char** argv) {
   AddCheck(app, chosen);
   AddMapping(app, chosen);
   AddSchema(app, chosen);
+  AddReplay(app, chosen);
+  AddSimulate(app, chosen);
   AddVersion(app, chosen);
   try {
     app.parse(argc, argv);
