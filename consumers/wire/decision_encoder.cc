@@ -37,7 +37,8 @@ void AppendFixed(double value, std::string& out) {
     out += "null";
     return;
   }
-  if (std::abs(value) >= 9e9) {
+  // Beyond, the scaled number is no exact integer of a double any more.
+  if (std::abs(value) >= 9e6) {
     fmt::format_to(std::back_inserter(out), "{:.9f}", value);
     return;
   }

@@ -43,6 +43,8 @@ class MappingReader {
       if (const YamlNode* when = node.Find("when")) emit.when = Condition(*when, "emit.when");
       if (const YamlNode* inner = node.Find("fields")) Template(*inner, "emit.fields", emit);
     });
+    // An emitted event's id ends in one digit.
+    if (mapping.emits.size() > 9) mistakes_.Add(root.Find("emit")->place, "emit: more than 9 events of one record");
     EachMap(root, "tests", [&](const YamlNode& node) { Test(node, mapping); });
   }
 
