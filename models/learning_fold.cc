@@ -21,6 +21,7 @@ enum class ModelKind : std::uint8_t { kResponse = 1, kCaps = 2, kSegments = 3, k
 
 constexpr double kNormal95 = 1.959963984540054;
 constexpr double kMsPerHour = 3'600'000.0;
+constexpr Duration kWindowDefault = 7 * 86'400'000LL;
 
 ModelKind KindOf(std::string_view id) {
   if (id == "caps") return ModelKind::kCaps;
@@ -51,15 +52,21 @@ struct PlanFrame {
   std::shared_ptr<const CampaignPlan> plan{};
   std::shared_ptr<const FeatureFrame> features{};
   HalfLives half_lives{};
-  std::map<IdHash, ModelIndex> response_models{};
 
   explicit PlanFrame(std::shared_ptr<const CampaignPlan> new_plan) : plan(std::move(new_plan)) {
     assert(plan != nullptr);
     features = FeatureFrame::Of(plan->features);
     half_lives = HalfLivesOf(*plan);
-    for (std::size_t i = 0; i < plan->models(); ++i) response_models.emplace(plan->ModelHash(ModelIndex(i)), ModelIndex(i));
   }
-  Duration WindowOf(ModelIndex model) const { return plan->outcomes[plan->OutcomeOf(model).value].window; }
+  /// The label window of "offer/outcome"; `otherwise` when the plan names no such model (any more).
+  Duration WindowOf(std::string_view id, Duration otherwise) const {
+    const std::size_t slash = id.rfind('/');
+    if (slash == std::string_view::npos || !plan->offer_by_hash.contains(H64(id.substr(0, slash)))) return otherwise;
+    for (const OutcomeSpec& outcome : plan->outcomes) {
+      if (outcome.id == id.substr(slash + 1)) return outcome.window;
+    }
+    return otherwise;
+  }
   bool HasSegments() const { return !plan->segments.features.empty(); }
   SegmentSettings Segments() const {
     const SegmentSpec& spec = plan->segments;
@@ -124,10 +131,7 @@ Result<OwnedModel> Decode(const PlanFrame& frame, std::string_view id, std::uint
       auto learner = ResponseLearner::Restore(in, part);
       if (!learner) return Fail(learner.error().code, model.id + ": " + learner.error().detail);
       model.response = std::make_unique<ResponseLearner>(std::move(*learner));
-      const auto planned = frame.response_models.find(H64(id));
-      const Duration window = planned == frame.response_models.end() ? model.response->delay().window()
-                                                                     : frame.WindowOf(planned->second);
-      model.response->Configure(frame.features, frame.half_lives, window);
+      model.response->Configure(frame.features, frame.half_lives, frame.WindowOf(id, model.response->delay().window()));
       break;
     }
     case ModelKind::kCaps:
@@ -180,10 +184,17 @@ void Describe(const ResponseLearner& learner, ModelReport& report) {
 
 struct LearningFold::Impl {
   PlanFrame frame;
+  std::map<IdHash, ModelIndex> planned{};  // response models of the plan
   std::map<IdHash, OwnedModel> models{};
   std::int64_t unknown = 0;  // observations of models the plan does not name
 
-  explicit Impl(std::shared_ptr<const CampaignPlan> plan) : frame(std::move(plan)) {}
+  explicit Impl(std::shared_ptr<const CampaignPlan> plan) : frame(std::move(plan)) { IndexModels(); }
+  void IndexModels() {
+    planned.clear();
+    for (std::size_t i = 0; i < frame.plan->models(); ++i) {
+      planned.emplace(frame.plan->ModelHash(ModelIndex(i)), ModelIndex(i));
+    }
+  }
 
   /// The model an observation is for, made on its first one; null when neither known nor planned.
   OwnedModel* Find(IdHash hash, ObservationKind kind);
@@ -196,8 +207,8 @@ OwnedModel LearningFold::Impl::Make(std::string id) const {
   model.id = std::move(id);
   switch (model.kind) {
     case ModelKind::kResponse: {
-      const ModelIndex index = frame.response_models.at(H64(model.id));
-      model.response = std::make_unique<ResponseLearner>(frame.features, frame.half_lives, frame.WindowOf(index));
+      const Duration window = frame.WindowOf(model.id, kWindowDefault);
+      model.response = std::make_unique<ResponseLearner>(frame.features, frame.half_lives, window);
       break;
     }
     case ModelKind::kCaps: model.caps = std::make_unique<CapCurve>(frame.plan); break;
@@ -215,9 +226,9 @@ OwnedModel* LearningFold::Impl::Find(IdHash hash, ObservationKind kind) {
     case ObservationKind::kInterval:
     case ObservationKind::kMature:
     case ObservationKind::kBirth: {
-      const auto planned = frame.response_models.find(hash);
-      if (planned == frame.response_models.end()) return nullptr;
-      id = frame.plan->ModelId(planned->second);
+      const auto response = planned.find(hash);
+      if (response == planned.end()) return nullptr;
+      id = frame.plan->ModelId(response->second);
       break;
     }
     case ObservationKind::kLiftRow: id = "lift"; break;
@@ -237,6 +248,7 @@ LearningFold& LearningFold::operator=(LearningFold&&) noexcept = default;
 void LearningFold::Configure(std::shared_ptr<const CampaignPlan> plan) {
   const std::string features = SegmentFeatures(*impl_->frame.plan);
   impl_->frame = PlanFrame(std::move(plan));
+  impl_->IndexModels();
   const PlanFrame& frame = impl_->frame;
   if (features != SegmentFeatures(*frame.plan)) impl_->models.erase(H64("segments"));  // first Move: starts anew
   for (auto& [hash, model] : impl_->models) {
@@ -245,10 +257,8 @@ void LearningFold::Configure(std::shared_ptr<const CampaignPlan> plan) {
       model.changed = true;
     }
     if (!model.response) continue;
-    const auto planned = frame.response_models.find(hash);
-    const Duration window =
-        planned == frame.response_models.end() ? model.response->delay().window() : frame.WindowOf(planned->second);
-    model.response->Configure(frame.features, frame.half_lives, window);
+    model.response->Configure(frame.features, frame.half_lives,
+                              frame.WindowOf(model.id, model.response->delay().window()));
     model.changed = true;
   }
 }
