@@ -176,7 +176,6 @@ void CustomerChange::ByEvent(CustomerProfile& profile, const Event& event, const
     case EventKind::kDelete:
     case EventKind::kIgnore: break;
   }
-  SetNextDue(profile);
 }
 
 void CustomerChange::Impression(CustomerProfile& profile, const Event& event, const EventFacts* facts,
@@ -390,7 +389,6 @@ void CustomerChange::ByDecision(CustomerProfile& profile, const Event& event, co
     e.x.assign(x.begin(), x.end());
     AddExposure(profile, std::move(e));
   }
-  SetNextDue(profile);
 }
 
 void CustomerChange::ByCaps(CustomerProfile& profile, const Event& event, std::span<const CapFact> caps,
@@ -409,7 +407,6 @@ void CustomerChange::ByCaps(CustomerProfile& profile, const Event& event, std::s
     if (fact != caps.end()) channel.published_source = fact->source;
     TellCap(profile, ChannelIndex(c), at, used, false);
   }
-  SetNextDue(profile);
 }
 
 void CustomerChange::TellCap(CustomerProfile& profile, ChannelIndex channel, EventTime at, std::uint16_t used,

@@ -48,7 +48,7 @@ class CustomerChange {
   void ByMove(CustomerProfile& profile, const Coordinates& move);
   /// Deletion: tombstones for what was told on `caps`. The caller erases the profile.
   void Forget(CustomerProfile& profile, EventTime at);
-  /// Recomputes profile.next_due after changes.
+  /// Recomputes profile.next_due: once, after all changes of an event.
   void SetNextDue(CustomerProfile& profile) const;
 
  private:

@@ -46,6 +46,7 @@ CustomerDecision::CustomerDecision(std::shared_ptr<const CampaignPlan> plan, Fea
   const std::size_t d = features_.size(), base = features_.candidate_begin(), channels = plan_->channels.size();
   customer_x_.resize(d);
   x_.resize(d);
+  px_.resize(d);
   base_x_.resize(base);
   base_x2_.resize(base);
   channel_xf_.resize(channels * (d - base));
@@ -86,6 +87,7 @@ CustomerDecision::Place CustomerDecision::PlaceOf(const CustomerProfile& profile
 void CustomerDecision::Look(const CustomerProfile& profile, const Event& event) {
   place_ = PlaceOf(profile, event.time, z_);
   segment_ = place_.segment;
+  lottery_ = InCapLottery(*plan_, profile.hash, event.time);
 }
 
 void CustomerDecision::LookClosely(const CustomerProfile& profile, const Event& event) {
@@ -112,11 +114,11 @@ void CustomerDecision::Serve(const OfferSpec& offer, OfferIndex index, EventTime
     const ModelIndex m = plan_->ModelOf(index, OutcomeIndex(o));
     Need(m);
     const ScoredModel& scored = table_.model(m);
-    const LogitEstimate p = table_.Predict(m, x_);
+    const LogitEstimate p = table_.Predict(m, x_, px_);
     ServedLabel& served = fact.served[o];
     served.logit = p.moderated;
     served.probability = p.probability;
-    served.cap_logit = table_.CalibratedLogitWith(m, x_, p, features_.ordinal_index(), features_.first_ordinal());
+    served.cap_logit = table_.CalibratedLogitWith(m, x_, p, px_, features_.ordinal_index(), features_.first_ordinal());
     served.mask = scored.mask;
     const bool starting = offer.starts != kNever && at < offer.starts + plan_->outcomes[o].window;
     served.hold = starting || scored.labels == 0;
@@ -138,8 +140,7 @@ void CustomerDecision::Assess(const CustomerProfile& profile, const Event& event
   fact.arm = experiment_.ArmOf(profile.hash);
   fact.segment = place_.segment;
   fact.segment_slot = place_.slot;
-  fact.lottery = channel && plan_->channels[event.channel.value].cap.learn &&
-                 InCapLottery(*plan_, profile.hash, event.time);
+  fact.lottery = channel && plan_->channels[event.channel.value].cap.learn && lottery_;
   Serve(plan_->offers[event.offer.value], event.offer, event.time, fact);
 }
 
@@ -223,11 +224,10 @@ Verdict CustomerDecision::CheckChannel(const CustomerProfile& profile, ChannelIn
 
 void CustomerDecision::Exclude(const CustomerProfile& profile, const Event& event, Decision& decision) {
   use_ = CountCapUse(*plan_, profile, event.time);
-  const bool lottery = InCapLottery(*plan_, profile.hash, event.time);
   for (std::size_t c = 0; c < plan_->channels.size(); ++c) {
     const ChannelIndex channel(c);
     channel_used_[c] = 0;
-    limits_[c] = LimitFor(*plan_, models_.caps.get(), lottery, profile.hash, place_.segment, channel, event.time);
+    limits_[c] = LimitFor(*plan_, models_.caps.get(), lottery_, profile.hash, place_.segment, channel, event.time);
     consent_[c] = CheckConsent(*plan_, profile, channel);
     channel_[c] = CheckChannel(profile, channel, event.time);
   }
@@ -291,7 +291,7 @@ void CustomerDecision::Score(const CustomerProfile& profile, const Event& event,
     penalty_[c] = point == nullptr ? 0.0 : plan_->channels[c].unsubscribe_value * point->unsubscribe_rate;
   }
   for (const Candidate& c : decision.candidates) Need(plan_->ModelOf(c.offer, plan_->offers[c.offer.value].goal));
-  ScoreCandidates({*plan_, table_, base_x_, base_x2_, channel_x_, channel_x2_, channel_xf_, x_, penalty_},
+  ScoreCandidates({*plan_, table_, base_x_, base_x2_, channel_x_, channel_x2_, channel_xf_, x_, px_, penalty_},
                   decision.candidates);
 }
 
@@ -339,12 +339,11 @@ NoOfferReason CustomerDecision::WhyNone(const Decision& decision) const {
 // ---- Caps and moves ----------------------------------------------------------------------------------------------------
 
 void CustomerDecision::CapFacts(const CustomerProfile& profile, const Event& event, std::vector<CapFact>& out) const {
-  const bool lottery = InCapLottery(*plan_, profile.hash, event.time);
   for (std::size_t c = 0; c < plan_->channels.size(); ++c) {
     const ChannelIndex channel(c);
     const ChannelProfile& known = profile.channels[c];
     if (known.published_limit == 0 && CountShown(*plan_, profile, channel, event.time) == 0) continue;
-    const CapLimit limit = LimitFor(*plan_, models_.caps.get(), lottery, profile.hash, segment_, channel, event.time);
+    const CapLimit limit = LimitFor(*plan_, models_.caps.get(), lottery_, profile.hash, segment_, channel, event.time);
     if (limit.limit != known.published_limit) out.push_back({channel, limit.limit, limit.source});
   }
 }

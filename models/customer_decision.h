@@ -89,7 +89,8 @@ class CustomerDecision {
   ExplorationScratch scratch_{};
   Place place_{};
   std::uint32_t segment_ = 0;
-  std::vector<float> z_, customer_x_, x_, channel_xf_;
+  bool lottery_ = false;           // of the customer last looked at
+  std::vector<float> z_, customer_x_, x_, px_, channel_xf_;
   mutable std::vector<double> raw_;
   std::vector<double> base_x_, base_x2_, channel_x_, channel_x2_, penalty_;
   std::vector<std::uint8_t> channel_used_;

@@ -144,6 +144,7 @@ bool DecisionFold::Impl::Fold(CustomerProfile& profile, const Event& event, Fold
   }
   if (impression || !facts.caps.empty()) change.ByCaps(profile, event, facts.caps, account.watermark);
   if (facts.has_move) change.ByMove(profile, facts.move);
+  change.SetNextDue(profile);
   change.ByTimers(profile, account.watermark);   // what the event itself made overdue
   AnnotateCaps(profile, caps, out);
   if (facts.empty()) --out.fact_count;
@@ -221,8 +222,7 @@ void DecisionFold::Apply(const Event& event, FoldOutput& out) {
   Impl& self = *impl_;
   self.folded = true;
   ++self.counters.events[static_cast<std::size_t>(event.kind)];
-  out.records.Add(event.event_hash);
-  out.records.Add(event.time);
+  AddRecord(out.records, event);
   self.account.Advance(event.time, self.plan->lateness);
   self.change.Tell(&out, &self.counters);
   self.Sweep(out);
@@ -290,6 +290,7 @@ void DecisionFold::Refold(const Event& event, const EventFacts* facts, EventTime
     const std::span<const CapFact> caps = facts == nullptr ? std::span<const CapFact>{} : facts->caps;
     if (impression || !caps.empty()) self.change.ByCaps(profile, event, caps, self.account.watermark);
     if (facts != nullptr && facts->has_move) self.change.ByMove(profile, facts->move);
+    self.change.SetNextDue(profile);
     self.change.ByTimers(profile, self.account.watermark);
   }
   self.memory.Reschedule(profile);

@@ -27,6 +27,11 @@ struct FoldCounters {
   void Add(const FoldCounters& from);
 };
 
+/// A folded event's part of the digest of records: what live, recovery and replay must agree on.
+inline void AddRecord(Digest& records, const Event& event) {
+  records.Add(std::uint64_t{event.event_hash + static_cast<std::uint64_t>(event.time) * 0x9e3779b97f4a7c15ULL});
+}
+
 /// Facts of one event, ready for the journal.
 struct RecordedFacts {
   Cause cause{};

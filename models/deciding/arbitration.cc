@@ -36,22 +36,35 @@ double Dot(const double* a, const double* b, std::size_t n) {
   return sum;
 }
 
-float Dot(const float* a, const float* b, std::size_t n) {
-  Lanes8 sum0{}, sum1{};
-  std::size_t i = 0;
-  for (; i + 16 <= n; i += 16) {
-    Lanes8 a0, a1, b0, b1;
-    std::memcpy(&a0, a + i, 32);
-    std::memcpy(&b0, b + i, 32);
-    std::memcpy(&a1, a + i + 8, 32);
-    std::memcpy(&b1, b + i + 8, 32);
-    sum0 += a0 * b0;
-    sum1 += a1 * b1;
+void WeightedRows(const float* rows, const float* x, std::size_t n, float* out) {
+  std::size_t column = 0;
+  for (; column + 32 <= n; column += 32) {   // four registers of sums; a row is read once per stripe
+    Lanes8 s0{}, s1{}, s2{}, s3{};
+    for (std::size_t i = 0; i < n; ++i) {
+      if (x[i] == 0) continue;   // one-hot features: most are
+      const float* row = rows + i * n + column;
+      Lanes8 r0, r1, r2, r3;
+      std::memcpy(&r0, row, 32);
+      std::memcpy(&r1, row + 8, 32);
+      std::memcpy(&r2, row + 16, 32);
+      std::memcpy(&r3, row + 24, 32);
+      s0 += r0 * x[i];
+      s1 += r1 * x[i];
+      s2 += r2 * x[i];
+      s3 += r3 * x[i];
+    }
+    std::memcpy(out + column, &s0, 32);
+    std::memcpy(out + column + 8, &s1, 32);
+    std::memcpy(out + column + 16, &s2, 32);
+    std::memcpy(out + column + 24, &s3, 32);
   }
-  sum0 += sum1;
-  float sum = ((sum0[0] + sum0[1]) + (sum0[2] + sum0[3])) + ((sum0[4] + sum0[5]) + (sum0[6] + sum0[7]));
-  for (; i < n; ++i) sum += a[i] * b[i];
-  return sum;
+  for (; column < n; ++column) {
+    float sum = 0;
+    for (std::size_t i = 0; i < n; ++i) {
+      if (x[i] != 0) sum += rows[i * n + column] * x[i];
+    }
+    out[column] = sum;
+  }
 }
 
 ScoreTable::ScoreTable(std::shared_ptr<const CampaignPlan> plan)
@@ -142,35 +155,31 @@ LogitEstimate Moderate(const ScoredModel& model, double z, double v) {
   return p;
 }
 
-LogitEstimate ScoreTable::Predict(ModelIndex m, std::span<const float> x) const {
-  assert(x.size() == d_);
+LogitEstimate ScoreTable::Predict(ModelIndex m, std::span<const float> x, std::span<float> px) const {
+  assert(x.size() == d_ && px.size() == d_);
   const ScoredModel& scored = model(m);
   const double* means = mean(m);
-  const double* variances = diagonal(m);
+  if (scored.view == nullptr) {
+    const double* variances = diagonal(m);
+    for (std::size_t j = 0; j < d_; ++j) px[j] = static_cast<float>(variances[j] * x[j]);
+  } else {
+    WeightedRows(scored.view->covariance.data(), x.data(), d_, px.data());
+  }
   double z = 0, v = 0;
   for (std::size_t j = 0; j < d_; ++j) {
-    if (x[j] == 0) continue;   // one-hot features: most are
     z += means[j] * x[j];
-    if (scored.view == nullptr) {
-      v += variances[j] * x[j] * x[j];
-    } else {
-      v += double{x[j]} * Dot(scored.view->covariance.data() + j * d_, x.data(), d_);
-    }
+    v += double{px[j]} * x[j];
   }
   return Moderate(scored, z, std::max(0.0, v));
 }
 
-double ScoreTable::CalibratedLogitWith(ModelIndex m, std::span<const float> x, const LogitEstimate& at_x, std::size_t index,
-                                       float value) const {
+double ScoreTable::CalibratedLogitWith(ModelIndex m, std::span<const float> x, const LogitEstimate& at_x,
+                                       std::span<const float> px, std::size_t index, float value) const {
   const ScoredModel& scored = model(m);
-  double z = at_x.mean, v = at_x.variance;
-  if (index < d_ && x[index] != value) {
-    const double delta = double{value} - x[index];
-    z += mean(m)[index] * delta;
-    const double cross = scored.view == nullptr ? diagonal(m)[index] * x[index]
-                                                : Dot(scored.view->covariance.data() + index * d_, x.data(), d_);
-    v += 2 * delta * cross + delta * delta * diagonal(m)[index];
-  }
+  if (index >= d_ || x[index] == value) return scored.calibration_a + scored.calibration_b * at_x.moderated;
+  const double delta = double{value} - x[index];
+  const double z = at_x.mean + mean(m)[index] * delta;
+  const double v = at_x.variance + 2 * delta * px[index] + delta * delta * diagonal(m)[index];
   const LogitEstimate p = Moderate(scored, z, std::max(0.0, v));
   return scored.calibration_a + scored.calibration_b * p.moderated;
 }
@@ -221,7 +230,7 @@ void ScoreCandidates(const ScoringInput& in, std::span<Candidate> candidates) {
     Candidate& c = candidates[best[k]];
     const OfferSpec& offer = in.plan.offers[c.offer.value];
     std::copy_n(in.channel_xf.data() + c.channel.value * rest, rest, in.full_x.data() + base);
-    finish(c, offer, in.table.Predict(in.plan.ModelOf(c.offer, offer.goal), in.full_x));
+    finish(c, offer, in.table.Predict(in.plan.ModelOf(c.offer, offer.goal), in.full_x, in.px));
   }
 }
 

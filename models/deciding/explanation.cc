@@ -13,7 +13,7 @@ void Explain(const ScoreTable& table, ModelIndex model, std::span<const float> x
   const bool centred = view != nullptr && view->feature_mean.size() == x.size();
   for (std::size_t j = 1; j < x.size(); ++j) {
     const double phi = mean[j] * (x[j] - (centred ? view->feature_mean[j] : 0.0));
-    if (phi == 0) continue;
+    if (phi == 0 || (out.size() == kReasonsMax && std::abs(phi) <= std::abs(out.back().contribution))) continue;
     std::size_t at = out.size();
     while (at > 0 && std::abs(phi) > std::abs(out[at - 1].contribution)) --at;
     if (at >= kReasonsMax) continue;
