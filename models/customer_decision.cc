@@ -6,36 +6,10 @@
 #include "models/deciding/explanation.h"
 #include "models/deciding/label_resolver.h"
 #include "models/domain/random.h"
-#if __has_include("models/learning/segmenter.h")
 #include "models/learning/segmenter.h"
-#endif
 
 namespace offerstream {
 namespace {
-
-#if !__has_include("models/learning/segmenter.h")
-struct SegmentPlace {
-  std::uint32_t segment = 0;
-  std::uint8_t slot = 0;
-  double margin = 0;
-};
-void Standardise(const SegmentView& view, std::span<const double> raw, std::span<float> z) {
-  for (std::size_t j = 0; j < raw.size(); ++j) {
-    z[j] = static_cast<float>((std::clamp(raw[j], view.low[j], view.high[j]) - view.centre[j]) / view.scale[j]);
-  }
-}
-SegmentPlace AssignSegment(const SegmentView& view, std::span<const float> z) {
-  SegmentPlace place;
-  double nearest = 1e300;
-  for (const SegmentView::Macro& m : view.macros) {
-    double d2 = 0;
-    for (std::size_t j = 0; j < z.size(); ++j) d2 += (z[j] - m.centre[j]) * (z[j] - m.centre[j]);
-    if (d2 < nearest) place = {m.id, m.slot, 1}, nearest = d2;
-  }
-  return place;
-}
-std::uint64_t NearestMicro(const SegmentView&, std::span<const float>) { return 0; }
-#endif
 
 constexpr Duration kMoveEvery = 3'600'000;
 

@@ -78,66 +78,6 @@ TEST(DecisionFold, UnshownDecisionGivesItsCapSlotBackWhenItsValidityEnds) {
   EXPECT_EQ(w.Of("u1").exposures.size(), 1u);
 }
 
-TEST(DecisionFold, ShownDecisionIsLabelledByIntervalsAndOnceAtTheEndOfItsWindow) {
-  FoldWorld w;
-  const Decision d = w.Apply(w.script.Add(EventKind::kRequest, "u1", kStart)).decisions[0];
-  const Candidate chosen = d.candidates[d.chosen];
-  w.Apply(Show(w, "u1", kStart + kMinute, chosen.offer.value, chosen.channel.value, d.id));
-  ASSERT_EQ(w.Of("u1").exposures.size(), 1u);
-  EXPECT_TRUE(w.Of("u1").exposures[0].Shown());
-  EXPECT_EQ(w.Of("u1").exposures[0].ordinal, 1u);
-  const FoldOutput& out = w.Clock(kStart + 40 * kDayLength);
-  EXPECT_TRUE(w.Of("u1").exposures.empty());
-  EXPECT_EQ(Rows(out, ObservationKind::kMature), 2u);
-  EXPECT_EQ(Rows(out, ObservationKind::kCapRow), 2u);
-  // Whatever was merged, the interval rows tile (0, W] and all say no.
-  for (std::size_t o = 0; o < 2; ++o) {
-    Duration at = 0;
-    for (const Observation& row : out.observations.rows) {
-      if (row.kind != ObservationKind::kInterval) continue;
-      if (row.model != w.plan->ModelHash(w.plan->ModelOf(chosen.offer, OutcomeIndex(o)))) continue;
-      EXPECT_EQ(row.from, at);
-      EXPECT_EQ(row.y, 0.0f);
-      at = row.to;
-    }
-    EXPECT_EQ(at, w.plan->outcomes[o].window);
-  }
-}
-
-TEST(DecisionFold, ConversionIsToldOnceAndTheWindowsEndSaysYes) {
-  FoldWorld w;
-  AdoptedModels models;   // mature labels known: no hold
-  for (std::size_t m = 0; m < w.plan->models(); ++m) models.responses.push_back(View(*w.plan, ModelIndex(m), -2, .01));
-  w.fold.Adopt(models);
-  w.Apply(Show(w, "u1", kStart, 1, 0));
-  Event& buy = w.script.Add(EventKind::kConversion, "u1", kStart + 2 * kHour);
-  buy.offer = OfferIndex(1);
-  buy.has_value = true;
-  buy.value = 4200;
-  const FoldOutput& now = w.Apply(buy);
-  ASSERT_EQ(Rows(now, ObservationKind::kInterval), 1u);
-  const Observation yes = now.observations.rows.back().kind == ObservationKind::kMove
-                               ? now.observations.rows[now.observations.rows.size() - 2]
-                               : now.observations.rows.back();
-  EXPECT_EQ(yes.y, 1.0f);
-  EXPECT_EQ(w.fold.counters().joined_by_window, 1u);
-  Event& again = w.script.Add(EventKind::kConversion, "u1", kStart + 3 * kHour);
-  again.offer = OfferIndex(1);
-  w.Apply(again);
-  EXPECT_EQ(w.fold.counters().not_joined, 1u);
-  const FoldOutput& end = w.Clock(kStart + 31 * kDayLength);
-  int mature = 0;
-  for (const Observation& row : end.observations.rows) {
-    if (row.kind == ObservationKind::kInterval && row.model == yes.model) ADD_FAILURE() << "series must be over";
-    if (row.kind != ObservationKind::kMature || row.model != yes.model) continue;
-    ++mature;
-    EXPECT_EQ(row.y, 1.0f);
-    EXPECT_EQ(row.delay, 2 * kHour);
-    EXPECT_EQ(row.value, 4200);
-  }
-  EXPECT_EQ(mature, 1);
-}
-
 TEST(DecisionFold, HoldoutGetsNoOfferAndEveryCandidateSaysSo) {
   CampaignPlan plan = SmallPlan();
   plan.experiment.holdout = 1;
@@ -148,6 +88,295 @@ TEST(DecisionFold, HoldoutGetsNoOfferAndEveryCandidateSaysSo) {
   EXPECT_EQ(d.reason, NoOfferReason::kHoldout);
   ASSERT_EQ(d.excluded.size(), 6u);
   for (const Exclusion& e : d.excluded) EXPECT_EQ(e.stage, Stage::kHoldout);
+}
+
+TEST(DecisionFold, CapIsToldWhenReachedWhenItOpensAgainAndWhenNothingIsCountedAnyMore) {
+  FoldWorld w;
+  std::vector<std::pair<bool, bool>> told;   // capped, tombstone
+  const auto note = [&](const FoldOutput& out) {
+    for (std::size_t i = 0; i < out.cap_count; ++i) {
+      EXPECT_EQ(out.caps[i].customer_id, "u1");
+      told.emplace_back(out.caps[i].capped, out.caps[i].tombstone);
+    }
+  };
+  for (int n = 0; n < 3; ++n) note(w.Apply(Show(w, "u1", kStart + n * kDayLength, 0, 0)));
+  ASSERT_EQ(told.size(), 2u);   // the first impression, and the third: the limit of 3 is reached
+  EXPECT_EQ(told[0], std::pair(false, false));
+  EXPECT_EQ(told[1], std::pair(true, false));
+  const FoldOutput& blocked = w.Apply(w.script.Add(EventKind::kRequest, "u1", kStart + 3 * kDayLength));
+  ASSERT_EQ(blocked.decision_count, 1u);
+  for (const Candidate& c : blocked.decisions[0].candidates) EXPECT_NE(c.channel, ChannelIndex(0));
+  ASSERT_EQ(blocked.decisions[0].excluded.size(), 3u);
+  EXPECT_EQ(blocked.decisions[0].excluded[0].reason, ExclusionReason::kCapReached);
+  EXPECT_EQ(blocked.decisions[0].excluded[0].until, kStart + 7 * kDayLength);
+  note(w.Clock(kStart + 7 * kDayLength + kHour));
+  ASSERT_EQ(told.size(), 3u);
+  EXPECT_EQ(told[2], std::pair(false, false));
+  note(w.Clock(kStart + 10 * kDayLength));
+  ASSERT_EQ(told.size(), 4u);
+  EXPECT_TRUE(told[3].second);
+}
+
+TEST(DecisionFold, NoDecisionExceedsTheCapWhateverTheOrderOfDecisionsAndImpressions) {
+  CampaignPlan plan = SmallPlan();
+  plan.explore.cap_lottery = .3;
+  plan.Index();
+  FoldWorld w(plan);
+  Draws draws(1, 2, 3, Purpose::kSimulation);
+  std::vector<std::pair<std::string, Decision>> waiting;
+  EventTime now = kStart;
+  int shown = 0;
+  for (int n = 0; n < 6000; ++n) {
+    now += static_cast<Duration>(draws.Below(40)) * kMinute;
+    const std::string customer = "c" + std::to_string(draws.Below(6));
+    if (draws.Below(2) == 0 || waiting.empty()) {
+      const FoldOutput& out = w.Apply(w.script.Add(EventKind::kRequest, customer, now));
+      for (std::size_t i = 0; i < out.decision_count; ++i) {
+        const Decision& d = out.decisions[i];
+        if (!d.has_offer) continue;
+        EXPECT_LT(d.cap.used, d.cap.limit);
+        EXPECT_LE(d.cap.limit, 6);
+        waiting.emplace_back(customer, d);
+      }
+    } else {
+      const auto [who, d] = waiting[draws.Below(waiting.size())];
+      std::erase_if(waiting, [&](const auto& p) { return p.second.id == d.id; });
+      if (d.valid_until <= now) continue;
+      const Candidate c = d.candidates[d.chosen];
+      w.Apply(Show(w, who, now, c.offer.value, c.channel.value, d.id));
+      ++shown;
+      int count = 0;   // counted independently of the fold's own ring
+      for (const Event& e : w.script.events()) {
+        count += e.kind == EventKind::kImpression && e.customer_id == who && e.channel == c.channel &&
+                 e.time + 7 * kDayLength > now;
+      }
+      EXPECT_LE(count, 6) << "hard maximum";
+      EXPECT_LE(count, d.cap.limit);
+    }
+  }
+  EXPECT_GT(shown, 100);
+}
+
+TEST(DecisionFold, ConsentComesFromAttributesAndUnsubscribingWins) {
+  FoldWorld w;
+  Event& traits = w.script.Add(EventKind::kProfile, "u1", kStart);
+  w.script.Attribute(traits, w.plan->consent.attributes[1], {AttributeValue::Type::kBool, 0, 0});
+  w.Apply(traits);
+  Event& stop = w.script.Add(EventKind::kUnsubscribe, "u1", kStart);
+  stop.channel = ChannelIndex(0);
+  w.Apply(stop);
+  const Decision& d = w.Apply(w.script.Add(EventKind::kRequest, "u1", kStart + kMinute)).decisions[0];
+  EXPECT_FALSE(d.has_offer);
+  EXPECT_EQ(d.reason, NoOfferReason::kNoConsent);
+  for (const Exclusion& e : d.excluded) {
+    EXPECT_EQ(e.reason, e.channel.value == 0 ? ExclusionReason::kUnsubscribed : ExclusionReason::kNoConsent);
+  }
+}
+
+TEST(DecisionFold, ComplaintMarksTheImpressionItAnswers) {
+  FoldWorld w;
+  w.Apply(Show(w, "u1", kStart, 1, 0));
+  Event& spam = w.script.Add(EventKind::kComplaint, "u1", kStart + kHour);
+  spam.offer = OfferIndex(1);
+  spam.channel = ChannelIndex(0);
+  w.Apply(spam);
+  EXPECT_TRUE(w.Of("u1").exposures[0].unsubscribed);
+  EXPECT_EQ(w.Of("u1").channels[0].consent, Consent::kUnsubscribed);
+  const FoldOutput& out = w.Clock(kStart + 8 * kDayLength);
+  int rows = 0;
+  for (const Observation& row : out.observations.rows) {
+    if (row.kind != ObservationKind::kCapRow) continue;
+    EXPECT_TRUE(row.unsubscribed);
+    ++rows;
+  }
+  EXPECT_EQ(rows, 1);   // the click window; the conversion window is still open
+}
+
+TEST(DecisionFold, FirstStageThatExcludesIsTheOneRecorded) {
+  CampaignPlan plan = SmallPlan();
+  plan.channels[0].cooldown = kHour;
+  plan.offers[0].starts = kStart + kDayLength;
+  plan.offers[1].eligible.op = Condition::Op::kOwns;
+  plan.offers[1].eligible.index = 0;
+  plan.offers[2].repeatable = false;
+  plan.offers[2].product = ProductIndex(1);
+  plan.Index();
+  FoldWorld w(plan);
+  Event& buy = w.script.Add(EventKind::kTransaction, "u1", kStart);
+  buy.product = ProductIndex(1);
+  w.Apply(buy);
+  Event& stop = w.script.Add(EventKind::kUnsubscribe, "u1", kStart);
+  stop.channel = ChannelIndex(1);
+  w.Apply(stop);
+  const Decision& d = w.Apply(w.script.Add(EventKind::kRequest, "u1", kStart)).decisions[0];
+  ASSERT_EQ(d.excluded.size(), 6u);
+  const Stage expected[] = {Stage::kSchedule,    Stage::kSchedule,  Stage::kEligibility,
+                            Stage::kConsent,     Stage::kOwnership, Stage::kConsent};
+  for (std::size_t i = 0; i < 6; ++i) EXPECT_EQ(d.excluded[i].stage, expected[i]) << i;
+  EXPECT_EQ(d.reason, NoOfferReason::kNoEligibleOffer);
+}
+
+TEST(DecisionFold, CooldownStartsWithTheDecisionAndWithTheImpression) {
+  CampaignPlan plan = SmallPlan();
+  for (auto& c : plan.channels) c.cooldown = 30 * kMinute;
+  FoldWorld w(plan);
+  const Decision first = w.Apply(w.script.Add(EventKind::kRequest, "u1", kStart)).decisions[0];
+  const ChannelIndex used = first.candidates[first.chosen].channel;
+  const Decision& next = w.Apply(w.script.Add(EventKind::kRequest, "u1", kStart + kMinute)).decisions[0];
+  for (const Candidate& c : next.candidates) EXPECT_NE(c.channel, used);
+  ASSERT_EQ(next.excluded.size(), 3u);
+  EXPECT_EQ(next.excluded[0].stage, Stage::kCooldown);
+  EXPECT_EQ(next.excluded[0].until, kStart + 30 * kMinute);
+}
+
+TEST(DecisionFold, LiftRowTellsArmAndOutcomeOnceAtTheHorizon) {
+  CampaignPlan plan = SmallPlan();
+  plan.experiment.holdout = 1;
+  FoldWorld w(plan);
+  w.Apply(w.script.Add(EventKind::kRequest, "u1", kStart));
+  Event& buy = w.script.Add(EventKind::kConversion, "u1", kStart + 3 * kDayLength);
+  buy.has_value = true;
+  buy.value = 900;
+  w.Apply(buy);
+  w.Apply(w.script.Add(EventKind::kRequest, "u1", kStart + 4 * kDayLength));
+  const FoldOutput& out = w.Clock(kStart + 29 * kDayLength);
+  ASSERT_EQ(Rows(out, ObservationKind::kLiftRow), 1u);
+  for (const Observation& row : out.observations.rows) {
+    if (row.kind != ObservationKind::kLiftRow) continue;
+    EXPECT_EQ(row.arm, static_cast<std::uint8_t>(Arm::kHoldout));
+    EXPECT_EQ(row.y, 1.0f);
+    EXPECT_EQ(row.value, 900);
+  }
+  EXPECT_EQ(Rows(w.Clock(kStart + 80 * kDayLength), ObservationKind::kLiftRow), 0u);
+}
+
+TEST(DecisionFold, RefundTakesValueAndOwnershipBackAndAnswersNothing) {
+  FoldWorld w;
+  w.Apply(Show(w, "u1", kStart, 0, 0));
+  Event& buy = w.script.Add(EventKind::kTransaction, "u1", kStart);
+  buy.product = ProductIndex(0);
+  buy.has_value = true;
+  buy.value = 5000;
+  w.Apply(buy);
+  EXPECT_EQ(w.Of("u1").owned.size(), 1u);
+  EXPECT_DOUBLE_EQ(w.Of("u1").value.d90, 50);
+  Event& back = w.script.Add(EventKind::kConversion, "u1", kStart);
+  back.product = ProductIndex(0);
+  back.offer = OfferIndex(0);
+  back.has_value = true;
+  back.value = -5000;
+  w.Apply(back);
+  EXPECT_TRUE(w.Of("u1").owned.empty());
+  EXPECT_DOUBLE_EQ(w.Of("u1").value.d90, 0);
+  EXPECT_FALSE(w.Of("u1").exposures[0].labels[1].converted);
+}
+
+TEST(DecisionFold, DeletionForgetsTheCustomerAndClearsItsCaps) {
+  FoldWorld w;
+  w.Apply(Show(w, "u1", kStart, 0, 0));
+  const FoldOutput& out = w.Apply(w.script.Add(EventKind::kDelete, "u1", kStart + kMinute));
+  EXPECT_EQ(w.memory.Find("u1", H64("u1")), nullptr);
+  ASSERT_EQ(out.cap_count, 1u);
+  EXPECT_TRUE(out.caps[0].tombstone);
+  w.Apply(w.script.Add(EventKind::kDelete, "nobody", kStart + kMinute));
+  EXPECT_EQ(w.memory.Find("nobody", H64("nobody")), nullptr);
+}
+
+TEST(DecisionFold, ServiceMessagesAreNeitherCappedNorTrainedOn) {
+  FoldWorld w;
+  Event& e = Show(w, "u1", kStart, 0, 0);
+  e.transactional = true;
+  const FoldOutput& out = w.Apply(e);
+  EXPECT_TRUE(w.Of("u1").impressions.empty());
+  EXPECT_TRUE(w.Of("u1").exposures.empty());
+  EXPECT_EQ(out.cap_count, 0u);
+}
+
+TEST(DecisionFold, SweepStopsAtAWholeMillisecondAndGoesOnInTheNextTransaction) {
+  FoldWorld w;
+  for (int c = 0; c < 6; ++c) {
+    w.Apply(Show(w, "u" + std::to_string(c), kStart + (c / 2) * 10, 1, 0));   // pairs share their milliseconds
+  }
+  const EventTime before = w.fold.account().frontier;
+  w.fold.Begin(2, 1);
+  w.Clock(kStart + 60 * kDayLength);
+  const EventTime bounded = w.fold.account().frontier;
+  EXPECT_GT(bounded, before);
+  EXPECT_LT(bounded, w.fold.account().watermark);
+  EXPECT_EQ(w.memory.NextDue(bounded, 2), nullptr);   // everything due by the frontier has fired
+  EXPECT_FALSE(w.fold.Sweep(w.out));
+  w.fold.Begin(3, 1000);
+  EXPECT_TRUE(w.fold.Sweep(w.out));
+  EXPECT_EQ(w.fold.account().frontier, w.fold.account().watermark);
+  for (int c = 0; c < 6; ++c) EXPECT_TRUE(w.Of("u" + std::to_string(c)).exposures.empty());
+}
+
+TEST(DecisionFold, BirthIsToldOnceFromAdoptedSiblings) {
+  FoldWorld w;
+  AdoptedModels models;
+  models.responses.resize(w.plan->models());
+  const ModelIndex known = w.plan->ModelOf(OfferIndex(0), OutcomeIndex(1));
+  models.responses[known.value] = View(*w.plan, known, -3, .05);
+  w.fold.Adopt(models);
+  const FoldOutput& out = w.Apply(w.script.Add(EventKind::kRequest, "u1", kStart));
+  EXPECT_EQ(Rows(out, ObservationKind::kBirth), 2u);   // the two other offers' conversions
+  for (const Observation& row : out.observations.rows) {
+    if (row.kind != ObservationKind::kBirth) continue;
+    const auto x = out.observations.Features(row);
+    ASSERT_EQ(x.size(), 2 * w.plan->features.size() + kLabelCutsMax);
+    EXPECT_NEAR(x[0], -3, 1e-6);
+  }
+  EXPECT_EQ(Rows(w.Apply(w.script.Add(EventKind::kRequest, "u2", kStart)), ObservationKind::kBirth), 0u);
+}
+
+TEST(DecisionFold, MovesAreToldAtMostHourly) {
+  FoldWorld w;
+  EXPECT_EQ(Rows(w.Apply(w.script.Add(EventKind::kRequest, "u1", kStart)), ObservationKind::kMove), 1u);
+  Event& buy = w.script.Add(EventKind::kTransaction, "u1", kStart + kMinute);
+  EXPECT_EQ(Rows(w.Apply(buy), ObservationKind::kMove), 0u);
+  const FoldOutput& out = w.Apply(w.script.Add(EventKind::kRequest, "u1", kStart + kHour));
+  ASSERT_EQ(Rows(out, ObservationKind::kMove), 1u);
+  for (const Observation& row : out.observations.rows) {
+    if (row.kind != ObservationKind::kMove) continue;
+    EXPECT_EQ(row.old_place.time, kStart);
+    EXPECT_EQ(row.new_place.time, kStart + kHour);
+    EXPECT_NE(row.old_place.z, row.new_place.z);
+  }
+}
+
+TEST(DecisionFold, EveryPlacementIsDecidedOnWhatTheOnesBeforeLeft) {
+  CampaignPlan plan = SmallPlan();
+  plan.decide.placements = {"home", "banner"};
+  plan.channels.resize(1);
+  plan.channels[0].cap.start = 1;
+  for (auto& o : plan.offers) o.channels = {ChannelIndex(0)};
+  plan.Index();
+  FoldWorld w(plan);
+  const FoldOutput& out = w.Apply(w.script.Add(EventKind::kRequest, "u1", kStart));
+  ASSERT_EQ(out.decision_count, 2u);
+  EXPECT_TRUE(out.decisions[0].has_offer);
+  EXPECT_FALSE(out.decisions[1].has_offer);
+  EXPECT_NE(out.decisions[0].id, out.decisions[1].id);
+  Event& one = w.script.Add(EventKind::kRequest, "u2", kStart);
+  one.placement = PlacementIndex(1);
+  EXPECT_EQ(w.Apply(one).decision_count, 1u);
+}
+
+TEST(DecisionFold, EveryEventIsAccountedFor) {
+  CampaignPlan plan = SmallPlan();
+  plan.decide.min_interval = 10 * kMinute;
+  FoldWorld w(plan);
+  std::uint64_t decided = 0;
+  for (int i = 0; i < 300; ++i) {
+    const auto kind = static_cast<EventKind>(i % static_cast<int>(kEventKinds));
+    Event& e = w.script.Add(kind, "c" + std::to_string(i % 7), kStart + i * kMinute);
+    decided += w.Apply(e).decision_count > 0;
+    if (i % 5 == 0) w.Apply(w.script.Repeat(e));
+  }
+  const FoldCounters& c = w.fold.counters();
+  const std::uint64_t read = std::accumulate(c.events.begin(), c.events.end(), std::uint64_t{0});
+  EXPECT_EQ(decided + c.untriggered + c.duplicates, read);
+  EXPECT_GT(decided, 0u);
 }
 
 }  // namespace

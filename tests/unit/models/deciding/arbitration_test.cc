@@ -1,0 +1,207 @@
+#include "models/deciding/arbitration.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "models/deciding/explanation.h"
+#include "models/deciding/exploration.h"
+#include "models/domain/fixed_math.h"
+#include "tests/support/fold_world.h"
+
+namespace offerstream {
+namespace {
+
+// A view with a full covariance, and x with zeros in it.
+std::shared_ptr<ResponseView> DenseView(const CampaignPlan& plan, ModelIndex m, Draws& draws) {
+  auto view = View(plan, m, -2, 0);
+  const std::size_t d = plan.features.size();
+  std::vector<double> root(d * d);
+  for (double& r : root) r = .1 * draws.Normal();
+  for (std::size_t i = 0; i < d; ++i) {
+    for (std::size_t j = 0; j < d; ++j) {
+      double sum = i == j ? .01 : 0;
+      for (std::size_t k = 0; k < d; ++k) sum += root[i * d + k] * root[j * d + k];
+      view->covariance[i * d + j] = static_cast<float>(sum);
+    }
+  }
+  for (double& mean : view->mean) mean += .3 * draws.Normal();
+  return view;
+}
+
+TEST(ScoreTable, PredictionIsTheQuadraticFormAndModeratedLogit) {
+  auto plan = Shared(SmallPlan());
+  Draws draws(1, 2, 3, Purpose::kSimulation);
+  AdoptedModels models;
+  models.responses.push_back(DenseView(*plan, ModelIndex(0), draws));
+  models.responses[0] = [&] {
+    auto v = std::make_shared<ResponseView>(*models.responses[0]);
+    v->calibration_a = .1;
+    v->calibration_b = .9;
+    return v;
+  }();
+  ScoreTable table(plan);
+  table.Adopt(models);
+  const std::size_t d = plan->features.size();
+  std::vector<float> x(d), px(d);
+  for (std::size_t j = 0; j < d; ++j) x[j] = j % 3 == 1 ? 0.0f : static_cast<float>(draws.Normal());
+  const LogitEstimate p = table.Predict(ModelIndex(0), x, px);
+  double z = 0, v = 0;
+  for (std::size_t i = 0; i < d; ++i) {
+    z += models.responses[0]->mean[i] * x[i];
+    for (std::size_t j = 0; j < d; ++j) v += double{models.responses[0]->covariance[i * d + j]} * x[i] * x[j];
+  }
+  EXPECT_NEAR(p.mean, z, 1e-12);
+  EXPECT_NEAR(p.variance, v, 1e-5 * v);
+  EXPECT_NEAR(p.moderated, z / std::sqrt(1 + M_PI * v / 8), 1e-6);
+  EXPECT_NEAR(p.probability, 1 / (1 + std::exp(-(.1 + .9 * p.moderated))), 1e-9);
+  // The logit with one feature replaced is that of the changed x.
+  const double replaced = table.CalibratedLogitWith(ModelIndex(0), x, p, px, d - 1, .25f);
+  x[d - 1] = .25f;
+  EXPECT_NEAR(replaced, .1 + .9 * table.Predict(ModelIndex(0), x, px).moderated, 1e-5);
+}
+
+TEST(ScoreTable, AViewOfAnotherSchemaIsNotUsed) {
+  auto plan = Shared(SmallPlan());
+  AdoptedModels models;
+  auto view = View(*plan, ModelIndex(0), -2, .1);
+  view->schema_epoch = plan->features.epoch + 1;
+  models.responses.push_back(view);
+  ScoreTable table(plan);
+  table.Adopt(models);
+  EXPECT_EQ(table.model(ModelIndex(0)).view, nullptr);
+  EXPECT_NEAR(table.mean(ModelIndex(0))[0], std::log(.05 / .95), 1e-12);
+  EXPECT_EQ(table.diagonal(ModelIndex(0))[0], 1.0);
+  EXPECT_EQ(table.diagonal(ModelIndex(0))[1], .1);
+}
+
+TEST(WeightedRows, EqualsTheMatrixProductAtAnyWidth) {
+  Draws draws(1, 2, 4, Purpose::kSimulation);
+  for (const std::size_t n : {1u, 7u, 32u, 64u, 71u}) {
+    std::vector<float> rows(n * n), x(n), out(n);
+    for (float& r : rows) r = static_cast<float>(draws.Normal());
+    for (std::size_t i = 0; i < n; ++i) x[i] = i % 2 ? static_cast<float>(draws.Normal()) : 0.0f;
+    WeightedRows(rows.data(), x.data(), n, out.data());
+    for (std::size_t j = 0; j < n; ++j) {
+      double sum = 0;
+      for (std::size_t i = 0; i < n; ++i) sum += double{rows[i * n + j]} * x[i];
+      EXPECT_NEAR(out[j], sum, 1e-4);
+    }
+  }
+}
+
+TEST(SiblingPrior, PoolsMeansByPrecisionAndAddsTheirSpread) {
+  auto plan = SmallPlan();
+  auto a = View(plan, ModelIndex(1), -1, .1), b = View(plan, ModelIndex(3), -3, .1);
+  const ResponseView* siblings[] = {a.get(), b.get()};
+  const SiblingPrior prior = PoolSiblings(siblings, plan.features.size(), 7 * kDayLength);
+  EXPECT_TRUE(prior.from_siblings);
+  EXPECT_NEAR(prior.mean[0], -2, 1e-6);
+  EXPECT_NEAR(prior.variance[0], 2, 1e-6);      // tau^2 = Var - mean P = 1.9, and P again
+  EXPECT_NEAR(prior.variance[1], .1, 1e-6);     // no spread: only their own uncertainty
+  EXPECT_NEAR(prior.delay_share[4], 1, 1e-12);  // four cuts below seven days, then W
+}
+
+TEST(SiblingPrior, MasksIntervalsThatHoldTooLittle) {
+  std::array<double, kLabelCutsMax> share{};
+  share = {.02, .04, .5, .9, 1};   // 1 h, 6 h, 1 d, 3 d, W = 7 d
+  EXPECT_EQ(MergeMask(share, 7 * kDayLength) & 0xf, 0b1100);
+}
+
+std::vector<Candidate> Candidates(std::initializer_list<std::pair<double, double>> scores) {
+  std::vector<Candidate> list;
+  for (const auto& [score, sd] : scores) {
+    Candidate c;
+    c.offer = OfferIndex(list.size() % 3);
+    c.channel = ChannelIndex(list.size() / 3);
+    c.score = score;
+    c.score_sd = sd;
+    list.push_back(c);
+  }
+  return list;
+}
+
+TEST(Exploration, InverseGapFollowsItsFormula) {
+  const CampaignPlan plan = SmallPlan();
+  auto list = Candidates({{1.0, .3}, {.5, .4}, {1.0, .1}});
+  list[2].score = .9;
+  ExplorationScratch scratch;
+  AssignPropensities(plan.explore, plan, list, 0, 0, scratch);
+  const double r1 = .5 * .5 / (.3 * .3 + .4 * .4), r2 = .1 * .1 / (.3 * .3 + .1 * .1);
+  const double p1 = 1 / (3 * (1 + 10 * r1)), p2 = 1 / (3 * (1 + 10 * r2));
+  EXPECT_NEAR(list[1].propensity, .99 * p1 + .01 / 3, 1e-12);
+  EXPECT_NEAR(list[2].propensity, .99 * p2 + .01 / 3, 1e-12);
+  EXPECT_NEAR(list[0].propensity, .99 * (1 - p1 - p2) + .01 / 3, 1e-12);
+}
+
+TEST(Exploration, GreedyTakesTheBestAndNothingElse) {
+  CampaignPlan plan = SmallPlan();
+  plan.explore.policy = ExplorePolicy::kGreedy;
+  auto list = Candidates({{1, .3}, {2, .4}, {1.5, .1}});
+  ExplorationScratch scratch;
+  AssignPropensities(plan.explore, plan, list, BestOf(list, plan, 1), 0, scratch);
+  EXPECT_EQ(list[1].propensity, 1.0);
+  EXPECT_EQ(DrawFrom(list, 0.0), 1u);
+  EXPECT_EQ(DrawFrom(list, 0.999999), 1u);
+}
+
+TEST(Exploration, ThompsonMatchesTheProbabilityOfBeingBest) {
+  CampaignPlan plan = SmallPlan();
+  plan.explore.policy = ExplorePolicy::kThompson;
+  plan.explore.lottery = 0;
+  auto list = Candidates({{1.0, .5}, {.6, .5}, {0, 1.0}});
+  ExplorationScratch scratch;
+  AssignPropensities(plan.explore, plan, list, 0, 0, scratch);
+  Draws draws(4, 5, 6, Purpose::kSimulation);
+  std::array<double, 3> wins{};
+  const int n = 200'000;
+  for (int i = 0; i < n; ++i) {
+    std::size_t best = 0;
+    double top = -1e9;
+    for (std::size_t a = 0; a < 3; ++a) {
+      const double value = list[a].score + list[a].score_sd * draws.Normal();
+      if (value > top) top = value, best = a;
+    }
+    wins[best] += 1.0 / n;
+  }
+  for (std::size_t a = 0; a < 3; ++a) EXPECT_NEAR(list[a].propensity, wins[a], .01);
+}
+
+TEST(Exploration, TiesAreSettledByHashAndNotByPosition) {
+  const CampaignPlan plan = SmallPlan();
+  const auto list = Candidates({{1, .1}, {1, .1}, {1, .1}});
+  std::array<int, 3> won{};
+  for (std::uint64_t tie = 0; tie < 300; ++tie) ++won[BestOf(list, plan, tie)];
+  for (const int n : won) EXPECT_GT(n, 60);
+}
+
+TEST(FastNormalCdf, IsGoodToSevenDigits) {
+  for (double x = -5; x <= 5; x += .37) EXPECT_NEAR(FastNormalCdf(x), fixed::NormalCdf(x), 2e-7);
+}
+
+TEST(Explanation, GivesTheThreeLargestContributionsInOrder) {
+  auto plan = Shared(SmallPlan());
+  auto view = View(*plan, ModelIndex(0), -2, .04);
+  view->mean[1] = .5;
+  view->mean[3] = -2;
+  view->mean[5] = 1;
+  view->mean[7] = .1;
+  view->feature_mean[5] = .5;
+  AdoptedModels models;
+  models.responses.push_back(view);
+  ScoreTable table(plan);
+  table.Adopt(models);
+  std::vector<float> x(plan->features.size(), 1.0f);
+  std::vector<Contribution> reasons;
+  Explain(table, ModelIndex(0), x, reasons);
+  ASSERT_EQ(reasons.size(), 3u);
+  EXPECT_EQ(reasons[0].feature, 3);
+  EXPECT_DOUBLE_EQ(reasons[0].contribution, -2);
+  EXPECT_NEAR(reasons[0].sign_probability, 1, 1e-6);
+  EXPECT_DOUBLE_EQ(reasons[1].contribution, .5);
+  EXPECT_DOUBLE_EQ(reasons[2].contribution, .5);
+  EXPECT_NEAR(reasons[1].sign_probability, fixed::NormalCdf(.5 / .2), 1e-6);
+}
+
+}  // namespace
+}  // namespace offerstream
