@@ -92,12 +92,22 @@ CustomerRef CustomerSlab::Find(std::string_view id, IdHash hash) const {
   return ref;
 }
 
-bool CustomerSlab::Prefetch(std::string_view id, IdHash hash) const {
-  const CustomerRef ref = Find(id, hash);
-  if (ref.slot == kNoRef) return false;
+std::uint32_t CustomerSlab::Prefetch(std::string_view id, IdHash hash) const {
+  const CustomerRef ref = Find(id, hash);  // touches the lines of id and hash
+  if (ref.slot == kNoRef) return kNoRef;
   const auto* bytes = reinterpret_cast<const char*>(&impl_->Slot(ref.slot));
-  for (std::size_t line = 0; line < sizeof(CustomerSlot); line += 64) __builtin_prefetch(bytes + line, 1);
-  return true;
+  for (std::size_t line = 64; line < sizeof(CustomerSlot); line += 64) __builtin_prefetch(bytes + line, 1);
+  return ref.slot;
+}
+
+void CustomerSlab::PrefetchVectors(std::uint32_t slot) const {
+  const CustomerSlot& s = impl_->Slot(slot);
+  const auto* channels = reinterpret_cast<const char*>(s.channels.data());
+  const std::size_t bytes = s.channels.size() * sizeof(ChannelProfile);
+  for (std::size_t line = 0; line < bytes; line += 64) __builtin_prefetch(channels + line, 1);
+  __builtin_prefetch(s.seen.data() + s.seen.size(), 1);
+  __builtin_prefetch(s.impressions.data() + s.impressions.size(), 1);
+  __builtin_prefetch(s.exposures.data(), 1);
 }
 
 CustomerSlot& CustomerSlab::New(std::string_view id, IdHash hash) {

@@ -51,8 +51,10 @@ class CustomerSlab {
 
   /// Where the customer is.
   CustomerRef Find(std::string_view id, IdHash hash) const;
-  /// Touches the memory of a customer's slot; false when it is in none.
-  bool Prefetch(std::string_view id, IdHash hash) const;
+  /// Touches the memory of a customer's slot and says its number; kNoRef when it is in none.
+  std::uint32_t Prefetch(std::string_view id, IdHash hash) const;
+  /// Touches what the slot's vectors hold, where an event will look. Call some time after Prefetch.
+  void PrefetchVectors(std::uint32_t slot) const;
 
   /// A new empty profile with id and hash. REQUIRES: Find says neither.
   CustomerSlot& New(std::string_view id, IdHash hash);

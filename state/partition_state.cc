@@ -190,6 +190,7 @@ struct PartitionState::Impl {
   std::uint64_t hits = 0, misses = 0;
   std::string value{};
   std::vector<std::pair<std::string_view, IdHash>> wanted{};
+  std::vector<std::uint32_t> near{};  // slots of the customers being prefetched
 };
 
 PartitionState::PartitionState(std::shared_ptr<const CampaignPlan> plan, StateStore& store, std::int32_t partition,
@@ -260,10 +261,16 @@ void PartitionState::Prefetch(std::span<const std::string_view> ids, std::span<c
   Impl& i = *impl_;
   std::vector<std::pair<std::string_view, IdHash>>& wanted = i.wanted;
   wanted.clear();
+  i.near.clear();
   for (std::size_t at = 0; at < ids.size(); ++at) {
-    if (i.slab.Prefetch(ids[at], hashes[at]) || i.KnownAbsent(ids[at], hashes[at])) continue;
-    wanted.emplace_back(ids[at], hashes[at]);
+    const std::uint32_t slot = i.slab.Prefetch(ids[at], hashes[at]);
+    if (slot != kNoRef) {
+      i.near.push_back(slot);
+    } else if (!i.KnownAbsent(ids[at], hashes[at])) {
+      wanted.emplace_back(ids[at], hashes[at]);
+    }
   }
+  for (std::uint32_t slot : i.near) i.slab.PrefetchVectors(slot);
   if (wanted.empty()) return;
   std::sort(wanted.begin(), wanted.end());
   wanted.erase(std::unique(wanted.begin(), wanted.end()), wanted.end());

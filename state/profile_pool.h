@@ -28,7 +28,7 @@ class ProfilePool final : public std::pmr::memory_resource {
  private:
   static constexpr std::size_t kFine = 16, kFineMax = 2048, kCoarse = 256, kCoarseMax = 16'384;
   static constexpr std::size_t kClasses = kFineMax / kFine + (kCoarseMax - kFineMax) / kCoarse;
-  static constexpr std::size_t kFirstChunkBytes = 64u << 10, kChunkBytes = 1u << 20;
+  static constexpr std::size_t kFirstChunkBytes = 64u << 10, kChunkBytes = 2u << 20;
   struct FreeBlock {
     FreeBlock* next;
   };
@@ -40,7 +40,9 @@ class ProfilePool final : public std::pmr::memory_resource {
   bool do_is_equal(const memory_resource& other) const noexcept override { return this == &other; }
 
   std::array<FreeBlock*, kClasses> free_{};
-  std::vector<void*> chunks_{};
+  std::byte* NewChunk(std::size_t bytes);
+
+  std::vector<std::byte*> chunks_{};
   std::byte* carve_ = nullptr;
   std::size_t carve_left_ = 0;
   std::uint64_t used_ = 0, resident_ = 0;
