@@ -9,8 +9,10 @@
 #include "consumers/commands/check.h"
 #include "consumers/commands/mapping.h"
 #include "consumers/commands/replay.h"
+#include "consumers/commands/run.h"
 #include "consumers/commands/schema.h"
 #include "consumers/commands/simulate.h"
+#include "consumers/commands/topics.h"
 #include "consumers/commands/version.h"
 #include "models/domain/status.h"
 
@@ -118,6 +120,25 @@ void AddSimulate(CLI::App& app, Chosen& chosen) {
   command.add_option("--truth", options->truth, "write the planted truth here");
 }
 
+void AddRun(CLI::App& app, Chosen& chosen) {
+  auto options = std::make_shared<RunOptions>();
+  CLI::App& command = AddCommand(app, chosen, "run", "run the service until SIGTERM", options, RunRun);
+  command.add_option("-c,--config,config", options->config, "configuration file")->required();
+  command.add_flag("--accept-offset-reset", options->accept_offset_reset, "go on at committed offsets that were set by hand");
+  AddSet(command, options->set);
+}
+
+void AddTopics(CLI::App& app, Chosen& chosen) {
+  auto options = std::make_shared<TopicsOptions>();
+  CLI::App& command = AddCommand(app, chosen, "topics", "plan or apply: the topics a configuration needs", options, RunTopics);
+  command.add_option("what", options->what, "plan or apply")->required();
+  command.add_option("-c,--config", options->config, "configuration file")->required();
+  command.add_option("--partitions", options->partitions, "partitions of each topic")->check(CLI::Range(1, 10'000));
+  command.add_option("--replication", options->replication, "copies of each partition; default 3, with --dev 1");
+  command.add_flag("--dev", options->dev, "one broker, for trying out");
+  AddSet(command, options->set);
+}
+
 void AddVersion(CLI::App& app, Chosen& chosen) {
   auto options = std::make_shared<VersionOptions>();
   CLI::App& command = AddCommand(app, chosen, "version", "print the version", options, RunVersion);
@@ -133,9 +154,11 @@ int RunCommandLine(int argc, char** argv) {
   Chosen chosen;
   AddCheck(app, chosen);
   AddMapping(app, chosen);
+  AddRun(app, chosen);
   AddSchema(app, chosen);
   AddReplay(app, chosen);
   AddSimulate(app, chosen);
+  AddTopics(app, chosen);
   AddVersion(app, chosen);
   try {
     app.parse(argc, argv);

@@ -78,6 +78,7 @@ Status KafkaShard::InitProducer(std::int64_t deadline_ms) {
         if (NowMs() >= deadline_ms) return ready;
         if (Status opened = OpenProducer(); !opened) return opened;
     }
+    if (settings_.still_waiting) settings_.still_waiting();
     Pause(250);
   }
 }
@@ -149,6 +150,7 @@ Result<std::vector<CommittedOffset>> KafkaShard::Committed(std::int32_t partitio
 Status KafkaShard::Seek(std::int32_t partition, const std::vector<std::int64_t>& offsets) {
   const auto owned = next_.find(partition);
   if (owned == next_.end()) return Fail(Code::kNotFound, fmt::format("partition {} is not owned", partition));
+  if (owned->second == offsets) return {};   // nothing beyond was handed out
   owned->second = offsets;
   for (std::size_t i = 0; i < offsets.size(); ++i) {
     if (Status s = consumer_->Seek({settings_.inputs[i], partition, offsets[i], {}}, kCallTimeoutMs); !s) return s;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -28,6 +29,7 @@ class KafkaShard final : public EventSource, public Outbox {
     std::vector<std::string> inputs{};
     std::vector<std::string> outputs{};   ///< names by OutTopic
     std::uint32_t queue_kbytes = 65536;   ///< fetched ahead per partition
+    std::function<void()> still_waiting{};   ///< called between attempts while Kafka cannot be reached; may be empty
   };
   explicit KafkaShard(Settings settings);
   ~KafkaShard() override;

@@ -1,5 +1,6 @@
 #include "consumers/kafka/kafka_client.h"
 
+#include <algorithm>
 #include <mutex>
 
 namespace offerstream {
@@ -37,20 +38,31 @@ class KafkaLogReader final : public LogReader {
 
   Result<std::unique_ptr<LogStream>> Open(const std::string& topic, std::int32_t partition, std::int64_t from,
                                           std::uint16_t input) override {
-    auto bounds = Bounds(topic, partition);
-    if (!bounds) return tl::unexpected(bounds.error());
+    return OpenAt(topic, {{topic, partition, from, {}}}, input);
+  }
+
+  Result<std::unique_ptr<LogStream>> OpenAll(const std::string& topic, const std::vector<std::int64_t>& from) override {
+    std::vector<TopicPosition> positions;
+    for (std::size_t p = 0; p < from.size(); ++p) positions.push_back({topic, static_cast<std::int32_t>(p), from[p], {}});
+    return OpenAt(topic, std::move(positions), 0);
+  }
+
+ private:
+  Result<std::unique_ptr<LogStream>> OpenAt(const std::string& topic, std::vector<TopicPosition> positions, std::uint16_t input) {
+    for (TopicPosition& position : positions) {
+      auto bounds = Bounds(topic, position.partition);
+      if (!bounds) return tl::unexpected(bounds.error());
+      position.offset = std::max(position.offset, bounds->low);
+    }
     auto opened = KafkaConsumer::Open({kafka_, client_id_, {}, {}, true, true, 32768});
     if (!opened) return tl::unexpected(opened.error());
     // The topic must stand at position `input` of the names for records to carry that number.
     std::vector<std::string> names(std::size_t{input} + 1);
     names.back() = topic;
-    if (Status s = (*opened)->Assign({{topic, partition, std::max(from, bounds->low), {}}}, names); !s) {
-      return tl::unexpected(s.error());
-    }
+    if (Status s = (*opened)->Assign(positions, names); !s) return tl::unexpected(s.error());
     return std::make_unique<KafkaLogStream>(std::move(*opened));
   }
 
- private:
   KafkaConfig kafka_;
   std::string client_id_;
   std::mutex mutex_;

@@ -109,11 +109,35 @@ class LogReader {
   /// `from` below the first retained offset reads from there. `input` is the number records carry in their cause.
   virtual Result<std::unique_ptr<LogStream>> Open(const std::string& topic, std::int32_t partition, std::int64_t from,
                                                   std::uint16_t input) = 0;
+  /// Several partitions in one stream: partition i from offset `from[i]`. Records carry input 0.
+  virtual Result<std::unique_ptr<LogStream>> OpenAll(const std::string& topic, const std::vector<std::int64_t>& from) = 0;
 };
 
-/// Reads committed records of [from, to) in order and hands each to `each` (false stops early). Waits for the stable
-/// end to reach `to`, at most `patience_ms` without progress: then kLogAndStateDisagree. Records may be missing
-/// (compaction, transaction markers).
+/// Walks one log in offset order with one open stream. Waits for the stable end to reach what is asked for, at most
+/// `patience_ms` without progress: then kLogAndStateDisagree. Records may be missing (compaction, transaction markers).
+/// One thread.
+class LogCursor {
+ public:
+  LogCursor(LogReader& reader, std::string topic, std::int32_t partition, std::int64_t from, std::uint16_t input,
+            int patience_ms);
+  /// Hands every record below `to` that was not handed out yet to `each`; false from it stops before the next one.
+  Status AdvanceTo(std::int64_t to, const std::function<bool(const Record&)>& each);
+
+ private:
+  Status Fill();
+
+  LogReader& reader_;
+  std::string topic_;
+  std::int32_t partition_;
+  std::int64_t next_;                       // offsets below are done
+  std::uint16_t input_;
+  int patience_ms_, quiet_ms_ = 0;
+  std::unique_ptr<LogStream> stream_;
+  RecordBatch batch_;                       // cleared before stream_ goes: declared after it
+  std::size_t at_ = 0;
+};
+
+/// Reads committed records of [from, to) in order and hands each to `each` (false stops early). As LogCursor.
 Status ReadLogRange(LogReader& reader, const std::string& topic, std::int32_t partition, std::int64_t from,
                     std::int64_t to, std::uint16_t input, int patience_ms,
                     const std::function<bool(const Record&)>& each);

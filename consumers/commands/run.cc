@@ -1,0 +1,70 @@
+#include "consumers/commands/run.h"
+
+#include <sys/prctl.h>
+
+#include <atomic>
+#include <csignal>
+#include <thread>
+
+#include <fmt/format.h>
+
+#include "consumers/commands/check.h"
+#include "consumers/log.h"
+#include "consumers/service.h"
+
+namespace offerstream {
+namespace {
+
+/// Counts SIGTERM and SIGINT on a thread of its own; all others have them blocked.
+class SignalCounter {
+ public:
+  SignalCounter() {
+    sigemptyset(&signals_);
+    sigaddset(&signals_, SIGTERM);
+    sigaddset(&signals_, SIGINT);
+    pthread_sigmask(SIG_BLOCK, &signals_, nullptr);
+    thread_ = std::thread([this] {
+      while (!stop_) {
+        const timespec step{0, 50'000'000};
+        if (sigtimedwait(&signals_, nullptr, &step) > 0) ++count_;
+      }
+    });
+  }
+  ~SignalCounter() {
+    stop_ = true;
+    thread_.join();
+  }
+  const std::atomic<int>& count() const { return count_; }
+
+ private:
+  sigset_t signals_{};
+  std::atomic<int> count_{0};
+  std::atomic<bool> stop_{false};
+  std::thread thread_;
+};
+
+}  // namespace
+
+int RunRun(const RunOptions& options) {
+  std::unique_ptr<Config> config = LoadOrExplain(options.config, options.set);
+  if (config == nullptr) return ExitCode(Code::kConfiguration);
+  (void)prctl(PR_SET_DUMPABLE, 0);   // secrets of the configuration stay out of core files
+  (void)std::signal(SIGPIPE, SIG_IGN);
+  SetUpLog(config->log_level, config->log_format);
+  SignalCounter signals;
+  Service service(std::move(config), {options.accept_offset_reset});
+  Status ended = service.Start();
+  if (ended) {
+    Log(LogLevel::kInfo, "started");
+    ended = service.AwaitEnd(signals.count());
+  }
+  if (!ended) {
+    fmt::print(stderr, "offerstream: {} {} cause={}\n", Sentence(ended.error().code), ended.error().detail, ReasonText(ended.error().code));
+    return ExitCode(ended.error().code);
+  }
+  Log(LogLevel::kInfo, "stopped");
+  FlushLog();
+  return 0;
+}
+
+}  // namespace offerstream

@@ -1,0 +1,491 @@
+#include "consumers/decision_worker.h"
+
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cassert>
+#include <chrono>
+#include <iterator>
+#include <thread>
+
+#include <fmt/format.h>
+
+#include "consumers/failpoint.h"
+#include "consumers/fold_counters.h"
+#include "consumers/log.h"
+#include "consumers/position_text.h"
+
+namespace offerstream {
+namespace {
+
+constexpr std::size_t kChunkRecords = 1000;            // folded before the clock is looked at again
+constexpr std::size_t kChunkBytes = 4u << 20;
+constexpr std::int64_t kIdleWriteMs = 1000;            // without input for so long: all dirty rows are written
+constexpr std::int64_t kPublishMs = 1000;              // the view is refreshed at least so often
+constexpr std::int64_t kDiskCheckMs = 1000;
+constexpr std::uint64_t kDiskLowBytes = 256u << 20;
+constexpr std::int64_t kAdoptPatienceMs = 30'000;      // older models than before are taken after this
+constexpr std::int64_t kStopWriteMs = 5000;
+constexpr int kIdleWaitMs = 50;
+constexpr std::size_t kRecentMax = 1000;
+constexpr std::uint64_t kTailEventsMin = 1000;
+
+void Pause(std::int64_t ms) {
+  if (ms > 0) std::this_thread::sleep_for(std::chrono::milliseconds(ms));
+}
+
+double Seconds(std::chrono::steady_clock::time_point since) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - since).count();
+}
+
+}  // namespace
+
+DecisionWorker::DecisionWorker(const ShardEnvironment& environment, std::uint32_t shard, EventSource& source, Outbox& outbox,
+                               std::uint64_t memory_bytes)
+    : environment_(environment), config_(*environment.config), shard_(shard), source_(source), outbox_(outbox),
+      memory_bytes_(memory_bytes) {
+  totals_.shard = shard;
+  totals_.event_to_decision_ms.assign(std::size(kLatencyBoundsMs) + 1, 0);
+  last_input_ms_ = environment_.clock->SteadyMs();
+  last_input_wall_ms_ = environment_.clock->WallMs();
+  view_ = totals_;
+}
+
+DecisionWorker::~DecisionWorker() { batch_.Clear(); }
+
+Status DecisionWorker::Run(const std::atomic<bool>& stop) {
+  while (!stop) {
+    if (Status turned = Turn(kIdleWaitMs); !turned) return turned;
+  }
+  // A clean stop leaves no tail; what does not get written in time stays tail.
+  for (const std::int64_t deadline = environment_.clock->SteadyMs() + kStopWriteMs; environment_.clock->SteadyMs() < deadline;) {
+    bool dirty = false;
+    for (const auto& [p, owned] : partitions_) dirty = dirty || owned->state().sizes().dirty > 0;
+    if (!dirty) break;
+    if (Status written = WriteAll(); !written) return written;
+  }
+  Publish();
+  return {};
+}
+
+Status DecisionWorker::Turn(int wait_ms) {
+  progress_.fetch_add(1, std::memory_order_relaxed);
+  if (Status attended = AttendOwnership(); !attended) return attended;
+  if (Status recovered = RecoverMissing(); !recovered) return recovered;
+  Answer();
+  const std::int64_t now = environment_.clock->SteadyMs();
+  if (now - last_publish_ms_ >= kPublishMs) Publish();
+  if (partitions_.empty() || !missing_.empty() || DiskLow() || AwaitModels()) {
+    Pause(wait_ms);
+    return {};
+  }
+  // Drained input commits at once, but at most every `commit.pause`.
+  Pause(std::min<std::int64_t>(config_.commit_pause - (now - last_commit_ms_), config_.commit_pause));
+  if (PassFailpoint(Step::kPoll)) return GiveUp({Code::kKafkaAborted, 0, "failpoint poll"});
+  batch_.Clear();
+  if (Status polled = source_.Poll(kChunkRecords, kChunkBytes, wait_ms, batch_); !polled) return polled;
+  return batch_.count > 0 ? Transact(batch_) : TransactIdle();
+}
+
+// ---- Ownership ---------------------------------------------------------------------------------------------------------
+
+Status DecisionWorker::AttendOwnership() {
+  auto change = source_.Attend();
+  if (!change) return tl::unexpected(change.error());
+  if (change->empty()) return {};
+  ++totals_.rebalances;
+  // Rows not yet written stay tail for the next owner: RocksDB is a valid checkpoint at any time.
+  KeepCounters();
+  for (const std::int32_t p : change->revoked) {
+    partitions_.erase(p);
+    std::erase(missing_, p);
+  }
+  for (const std::int32_t p : change->assigned) missing_.push_back(p);
+  Log(LogLevel::kInfo, fmt::format("shard {}: {} partitions revoked{}, {} assigned", shard_, change->revoked.size(),
+                                   change->lost ? " (lost)" : "", change->assigned.size()));
+  ready_ = missing_.empty() && !partitions_.empty();
+  return {};
+}
+
+std::uint64_t DecisionWorker::MemoryEach() const {
+  return memory_bytes_ / std::max<std::size_t>(1, partitions_.size() + missing_.size());
+}
+
+Status DecisionWorker::RecoverMissing() {
+  while (!missing_.empty()) {
+    ready_ = false;
+    const std::int32_t partition = missing_.back();
+    Status recovered = RecoverOne(partition);
+    progress_.fetch_add(1, std::memory_order_relaxed);
+    if (!recovered) {
+      const Code code = recovered.error().code;
+      if (code != Code::kKafkaUnreachable && code != Code::kKafkaRetriable) return recovered;
+      Log(LogLevel::kWarn, fmt::format("shard {}: partition {}: {}; trying again", shard_, partition, recovered.error().detail));
+      Pause(250);
+      return {};
+    }
+    missing_.pop_back();
+  }
+  ready_ = !partitions_.empty();
+  return {};
+}
+
+Status DecisionWorker::RecoverOne(std::int32_t partition) {
+  const auto begin = std::chrono::steady_clock::now();
+  auto committed = source_.Committed(partition);
+  if (!committed) return tl::unexpected(committed.error());
+  auto recovered = RecoverPartition(environment_, partition, *committed, MemoryEach(), remaining_);
+  if (!recovered) return tl::unexpected(recovered.error());
+  if (recovered->refolded_events > 1000) refold_per_second_ = static_cast<double>(recovered->refolded_events) / recovered->refold_seconds;
+  Log(LogLevel::kInfo, fmt::format("partition {}: at transaction {}, floor {}, {} events re-folded, ready in {:.2f} s", partition,
+                                   recovered->position.seq, recovered->meta.floor.seq, recovered->refolded_events, Seconds(begin)));
+  if (Status sought = source_.Seek(partition, recovered->position.offsets); !sought) return sought;
+  auto owned = std::make_unique<OwnedPartition>(environment_, partition, std::move(*recovered));
+  OwnedPartition& added = *partitions_.insert_or_assign(partition, std::move(owned)).first->second;
+  last_input_ms_ = environment_.clock->SteadyMs();
+  last_input_wall_ms_ = environment_.clock->WallMs();
+  if (!added.plan_is_old()) return {};
+  // The tail was of the older plan: its rows are written whole, then opened under the plan in force.
+  if (added.state().sizes().dirty > 0) {
+    if (Status begun = outbox_.Begin(); !begun) return GiveUp(begun.error());
+    open_ = true;
+    added.Begin();
+    if (Status written = CommitAll(true, {&added}); !written) return written;
+  }
+  const auto still = partitions_.find(partition);
+  if (still == partitions_.end()) return {};
+  return still->second->plan_is_old() ? still->second->ChangePlan(MemoryEach()) : Status{};
+}
+
+// ---- Transactions ------------------------------------------------------------------------------------------------------
+
+void DecisionWorker::Open(OwnedPartition& partition) {
+  if (partition.in_transaction()) return;
+  partition.Begin();
+  if (!environment_.adopt) {
+    if (!partition.fold().account().adopted.empty()) partition.AdoptNothing();
+    return;
+  }
+  const std::shared_ptr<const AdoptedModels> models = environment_.newest_models ? environment_.newest_models() : nullptr;
+  if (models != nullptr && partition.MayAdopt(*models)) {
+    partition.Adopt(models);
+  } else if (partition.needs_models()) {
+    // Waited long enough (AwaitModels): a step back, journaled.
+    Log(LogLevel::kWarn, fmt::format("partition {}: only older models than before are offered; taking them", partition.partition()));
+    partition.AdoptNothing();
+    partition.Adopt(models);
+  }
+}
+
+/// True while a recovered partition's models are not offered yet: deciding without them would not be what the journal says.
+bool DecisionWorker::AwaitModels() {
+  if (!environment_.adopt) return false;
+  const std::shared_ptr<const AdoptedModels> models = environment_.newest_models ? environment_.newest_models() : nullptr;
+  for (const auto& [p, owned] : partitions_) {
+    if (!owned->needs_models() || (models != nullptr && owned->MayAdopt(*models))) continue;
+    const std::int64_t now = environment_.clock->SteadyMs();
+    if (adopt_waiting_since_ms_ == 0) adopt_waiting_since_ms_ = now;
+    return now - adopt_waiting_since_ms_ < kAdoptPatienceMs;
+  }
+  adopt_waiting_since_ms_ = 0;
+  return false;
+}
+
+Status DecisionWorker::FoldBatch(const RecordBatch& batch, bool& folded) {
+  // Per partition and input in offset order; the batch may interleave them.
+  const auto begin = std::chrono::steady_clock::now();
+  std::size_t done = 0;
+  for (auto& [p, owned] : partitions_) {
+    for (std::uint16_t input = 0; done < batch.count && input < config_.events.size(); ++input) {
+      slice_.clear();
+      for (std::size_t i = 0; i < batch.count; ++i) {
+        const Cause& cause = batch.records[i].cause;
+        if (cause.partition == p && cause.input == input) slice_.push_back(&batch.records[i]);
+      }
+      if (slice_.empty()) continue;
+      done += slice_.size();
+      folded = true;
+      Open(*owned);
+      if (Status one = owned->Fold(slice_, outbox_, counts_); !one) return one;
+    }
+  }
+  fold_seconds_ += Seconds(begin);
+  return {};
+}
+
+Status DecisionWorker::Transact(RecordBatch& batch) {
+  opened_ms_ = environment_.clock->SteadyMs();
+  last_input_ms_ = opened_ms_;
+  last_input_wall_ms_ = environment_.clock->WallMs();
+  if (PassFailpoint(Step::kBegin)) return GiveUp({Code::kKafkaAborted, 0, "failpoint begin"});
+  if (Status begun = outbox_.Begin(); !begun) return GiveUp(begun.error());
+  open_ = true;
+  fold_seconds_ = 0;
+  std::size_t records = 0, bytes = 0;
+  bool folded = false;
+  while (batch.count > 0) {
+    records += batch.count;
+    bytes += batch.bytes;
+    if (Status one = FoldBatch(batch, folded); !one) return GiveUp(one.error());
+    batch.Clear();
+    if (records >= config_.commit_events_max || bytes >= config_.commit_bytes_max) break;
+    if (environment_.clock->SteadyMs() - opened_ms_ >= config_.commit_interval) break;
+    const std::size_t room = std::min<std::size_t>(kChunkRecords, config_.commit_events_max - records);
+    if (Status polled = source_.Poll(room, kChunkBytes, 0, batch); !polled) return GiveUp(polled.error());
+  }
+  if (fold_seconds_ > 0) events_per_second_ += 0.1 * (static_cast<double>(records) / fold_seconds_ - events_per_second_);
+  totals_.busy_seconds += fold_seconds_;
+  totals_.last_commit_events = static_cast<std::uint32_t>(records);
+  std::vector<OwnedPartition*> members;
+  for (auto& [p, owned] : partitions_) {
+    if (owned->in_transaction()) members.push_back(owned.get());
+  }
+  return CommitAll(false, std::move(members));
+}
+
+Status DecisionWorker::TransactIdle() {
+  const std::int64_t now = environment_.clock->SteadyMs();
+  const bool write = now - last_input_ms_ >= kIdleWriteMs;
+  const bool tick = now - last_input_ms_ >= config_.idle_after && now - last_clock_ms_ >= kIdleWriteMs;
+  std::vector<OwnedPartition*> members;
+  for (auto& [p, owned] : partitions_) {
+    const PartitionState::Sizes sizes = owned->state().sizes();
+    const EventTime newest = owned->fold().account().max_event_time;
+    const bool clock = tick && sizes.timers > 0 && newest != kNever;
+    if (!clock && !owned->backlog() && !(write && sizes.dirty > 0)) continue;
+    if (!open_) {
+      if (PassFailpoint(Step::kBegin)) return GiveUp({Code::kKafkaAborted, 0, "failpoint begin"});
+      if (Status begun = outbox_.Begin(); !begun) return GiveUp(begun.error());
+      open_ = true;
+    }
+    Open(*owned);
+    if (clock) owned->AdvanceClock(newest + (environment_.clock->WallMs() - last_input_wall_ms_));
+    members.push_back(owned.get());
+  }
+  if (tick) {
+    // What has passed is in the event time now; the next tick adds only what comes on top.
+    last_clock_ms_ = now;
+    if (!members.empty()) last_input_wall_ms_ = environment_.clock->WallMs();
+  }
+  return members.empty() ? Status{} : CommitAll(write, std::move(members));
+}
+
+Status DecisionWorker::WriteAll() {
+  std::vector<OwnedPartition*> members;
+  for (auto& [p, owned] : partitions_) {
+    if (owned->state().sizes().dirty > 0) members.push_back(owned.get());
+  }
+  if (members.empty()) return {};
+  if (Status begun = outbox_.Begin(); !begun) return GiveUp(begun.error());
+  open_ = true;
+  for (OwnedPartition* member : members) member->Begin();
+  return CommitAll(true, std::move(members));
+}
+
+ShareRequest DecisionWorker::Share(bool write_all) const {
+  ShareRequest share;
+  share.all = write_all || config_.recovery_target == 0;
+  const double speed = refold_per_second_ > 0 ? refold_per_second_ : events_per_second_ / 2;
+  const double events = static_cast<double>(config_.recovery_target) / 1000 * speed / static_cast<double>(std::max<std::size_t>(1, partitions_.size()));
+  share.tail_events_max = share.all ? 0 : std::max(kTailEventsMin, static_cast<std::uint64_t>(events));
+  return share;
+}
+
+Status DecisionWorker::CommitAll(bool write_all, std::vector<OwnedPartition*> members) {
+  const ShareRequest share = Share(write_all);
+  for (OwnedPartition* member : members) {
+    if (Status finished = member->Finish(share, outbox_, counts_); !finished) return GiveUp(finished.error());
+  }
+  std::vector<InputPosition> positions;
+  for (const auto& [p, owned] : partitions_) owned->AppendPositions(positions);
+  if (PassFailpoint(Step::kOffsets)) return GiveUp({Code::kKafkaAborted, 0, "failpoint offsets"});
+  const auto waiting = std::chrono::steady_clock::now();
+  if (Status sent = outbox_.SendPositions(positions); !sent) return GiveUp(sent.error());
+  if (PassFailpoint(Step::kCommit)) return GiveUp({Code::kKafkaAborted, 0, "failpoint commit"});
+  Error why;
+  Outbox::Outcome outcome = outbox_.Commit(why);
+  totals_.commit_seconds += Seconds(waiting);
+  open_ = false;
+  if (outcome == Outbox::Outcome::kAborted) return GiveUp(why);
+  if (outcome == Outbox::Outcome::kUnknown) {
+    ++totals_.unknown;
+    Log(LogLevel::kWarn, fmt::format("shard {}: outcome unknown: {}", shard_, why.detail));
+    Count(ReasonText(why.code));
+    if (Status recycled = outbox_.Recycle(); !recycled) return recycled;
+    // The old transaction has ended: what is committed says how.
+    for (const OwnedPartition* member : members) {
+      auto committed = source_.Committed(member->partition());
+      if (!committed) return GiveUp(committed.error());
+      const auto text = ReadPositionText(committed->front().metadata);
+      if (!text || text->seq != member->expected_seq() || text->log_id != member->log_id()) return GiveUp(why);
+    }
+  }
+  last_commit_ms_ = environment_.clock->SteadyMs();
+  if (!StoreAll()) return Fail(Code::kStoreFailed, "the state store failed; the transaction is committed, a restart goes on from it");
+  ++totals_.committed;
+  totals_.last_commit_wall_ms = environment_.clock->WallMs();
+  CountLatency(totals_.last_commit_wall_ms);
+  committed_counts_ = counts_;
+  Publish();
+  return {};
+}
+
+bool DecisionWorker::StoreAll() {
+  const auto begin = std::chrono::steady_clock::now();
+  bool failed = PassFailpoint(Step::kStore);
+  for (auto& [p, owned] : partitions_) {
+    if (failed || !owned->in_transaction()) continue;
+    Status stored = owned->Store(outbox_.Delivered());
+    if (!stored) {
+      Log(LogLevel::kError, fmt::format("cause={} partition {}: {}", ReasonText(stored.error().code), p, stored.error().detail));
+      failed = true;
+    }
+  }
+  if (failed) {
+    // Crash only: no repair, no closing. The log has everything.
+    Log(LogLevel::kError, "cause=store_failed stopping; a restart is safe");
+    FlushLog();
+    _exit(ExitCode(Code::kStoreFailed));
+  }
+  totals_.store_seconds += Seconds(begin);
+  return !PassFailpoint(Step::kStored);
+}
+
+/// The transaction is lost: the writer is made sound and memory, which is ahead, is dropped and recovered.
+Status DecisionWorker::GiveUp(const Error& why) {
+  switch (why.code) {
+    case Code::kLogAndStateDisagree:
+    case Code::kKafkaUnauthorized:
+    case Code::kTopicMissing:
+    case Code::kConfiguration: return tl::unexpected(why);
+    default: break;
+  }
+  // A bad record under on_bad_record: fail stops the process; everything before it is committed.
+  if (WhatNow(why.code) == Next::kDeadLetter && why.code != Code::kTooLarge) return tl::unexpected(why);
+  Log(LogLevel::kWarn, fmt::format("shard {}: transaction given up: {} {}", shard_, Sentence(why.code), why.detail));
+  ++totals_.aborted;
+  Count(ReasonText(why.code));
+  open_ = false;
+  batch_.Clear();
+  counts_ = committed_counts_;
+  KeepCounters();
+  if (Status recycled = outbox_.Recycle(); !recycled) return recycled;
+  ready_ = false;
+  for (const auto& [p, owned] : partitions_) {
+    if (std::find(missing_.begin(), missing_.end(), p) == missing_.end()) missing_.push_back(p);
+  }
+  partitions_.clear();
+  return {};
+}
+
+// ---- What others see ---------------------------------------------------------------------------------------------------
+
+void DecisionWorker::Count(std::string_view recycle_cause) { ++totals_.recycles[std::string(recycle_cause)]; }
+
+bool DecisionWorker::DiskLow() {
+  const std::int64_t now = environment_.clock->SteadyMs();
+  if (now - last_disk_check_ms_ < kDiskCheckMs) return disk_low_;
+  last_disk_check_ms_ = now;
+  struct statvfs disk{};
+  const bool low = statvfs(config_.state_dir.c_str(), &disk) == 0 &&
+                   static_cast<std::uint64_t>(disk.f_bavail) * disk.f_frsize < kDiskLowBytes;
+  if (low != disk_low_) Log(LogLevel::kWarn, fmt::format("shard {}: {}", shard_, low ? "cause=disk_low waiting for free disk space" : "disk has room again"));
+  return disk_low_ = low;
+}
+
+void DecisionWorker::CountLatency(std::int64_t now_ms) {
+  for (const std::int64_t record_ms : counts_.decided_record_times) {
+    if (record_ms <= 0) continue;
+    const double ms = static_cast<double>(std::max<std::int64_t>(0, now_ms - record_ms));
+    const auto* bound = std::lower_bound(std::begin(kLatencyBoundsMs), std::end(kLatencyBoundsMs), ms);
+    ++totals_.event_to_decision_ms[static_cast<std::size_t>(bound - std::begin(kLatencyBoundsMs))];
+    totals_.event_to_decision_sum_ms += ms;
+  }
+  counts_.decided_record_times.clear();
+}
+
+void DecisionWorker::Publish() {
+  last_publish_ms_ = environment_.clock->SteadyMs();
+  totals_.records = counts_.records;
+  totals_.record_bytes = counts_.record_bytes;
+  totals_.key_mismatches = counts_.key_mismatches;
+  totals_.timestamps_from_record = counts_.timestamps_from_record;
+  totals_.rejected = counts_.rejected;
+  totals_.dead_letters = counts_.dead_letters;
+  totals_.decisions = counts_.decisions;
+  totals_.caps = counts_.caps;
+  totals_.observations = counts_.observations;
+  totals_.profile_rows = counts_.profile_rows;
+  totals_.partitions.clear();
+  for (const auto& [p, owned] : partitions_) {
+    const PartitionState::Sizes sizes = owned->state().sizes();
+    const PartitionAccount& account = owned->fold().account();
+    PartitionView& view = totals_.partitions.emplace_back();
+    view.partition = p;
+    view.ready = true;
+    view.seq = owned->position().seq;
+    view.offsets = owned->position().offsets;
+    view.topics = environment_.InputTopics();
+    view.lag = source_.Lag(p);
+    view.tail_events = sizes.tail_events;
+    view.profiles_cached = sizes.cached;
+    view.profiles_dirty = sizes.dirty;
+    view.timers = sizes.timers;
+    view.resident_bytes = sizes.resident_bytes;
+    view.watermark = account.watermark;
+    view.max_event_time = account.max_event_time;
+    view.counters = before_[p];
+    AddCounters(owned->fold().counters(), view.counters);
+  }
+  for (const std::int32_t p : missing_) {
+    PartitionView& view = totals_.partitions.emplace_back();
+    view.partition = p;
+    view.restore_remaining = remaining_;
+  }
+  const std::lock_guard lock(mutex_);
+  view_ = totals_;
+  for (std::string& json : counts_.recent) {
+    if (recent_.size() < kRecentMax) recent_.push_back(std::move(json));
+    else recent_[recent_next_] = std::move(json);
+    recent_next_ = (recent_next_ + 1) % kRecentMax;
+  }
+  counts_.recent.clear();
+  committed_counts_.recent.clear();
+}
+
+/// The folds' counters as of the last commit survive the folds.
+void DecisionWorker::KeepCounters() {
+  for (const PartitionView& view : totals_.partitions) {
+    if (view.ready) before_[view.partition] = view.counters;
+  }
+}
+
+ShardView DecisionWorker::View() const {
+  const std::lock_guard lock(mutex_);
+  return view_;
+}
+
+std::vector<std::string> DecisionWorker::RecentDecisions() const {
+  const std::lock_guard lock(mutex_);
+  if (recent_.size() < kRecentMax) return recent_;
+  std::vector<std::string> ordered(recent_.begin() + static_cast<std::ptrdiff_t>(recent_next_), recent_.end());
+  ordered.insert(ordered.end(), recent_.begin(), recent_.begin() + static_cast<std::ptrdiff_t>(recent_next_));
+  return ordered;
+}
+
+void DecisionWorker::Ask(Question question) {
+  const std::lock_guard lock(mutex_);
+  questions_.push_back(std::move(question));
+}
+
+void DecisionWorker::Answer() {
+  std::vector<Question> questions;
+  {
+    const std::lock_guard lock(mutex_);
+    questions.swap(questions_);
+  }
+  for (const Question& question : questions) question(*this);
+}
+
+}  // namespace offerstream

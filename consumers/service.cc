@@ -1,0 +1,334 @@
+#include "consumers/service.h"
+
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <future>
+
+#include <fmt/format.h>
+
+#include "consumers/admin_pages.h"
+#include "consumers/log.h"
+#include "consumers/position_text.h"
+#include "consumers/wire/event_mapping.h"
+#include "models/domain/random.h"
+
+namespace offerstream {
+namespace {
+
+constexpr int kStartDeadlineMs = 20'000;
+constexpr int kCustomerWaitMs = 2'000;
+constexpr std::int64_t kStopDeadlineMs = 10'000;
+constexpr int kReaperMs = 3'000;
+
+void Pause(int ms) { std::this_thread::sleep_for(std::chrono::milliseconds(ms)); }
+
+std::vector<std::string> OutputTopics(const Config& config) {
+  std::vector<std::string> topics = {config.decisions_topic, config.caps_topic, config.ProfilesTopic(), config.JournalTopic(),
+                                     config.ObservationsTopic(), config.ModelsTopic()};
+  for (const InputConfig& input : config.events) topics.push_back(DeadLetterTopic(input.topic));
+  return topics;
+}
+
+}  // namespace
+
+Service::Service(std::unique_ptr<Config> config, ServiceOptions options) : config_(std::move(config)), options_(options) {
+  environment_.config = config_.get();
+  environment_.clock = &clock_;
+  environment_.adopt = config_->plan->learning.adopt;
+  environment_.accept_offset_reset = options_.accept_offset_reset;
+}
+
+Service::~Service() {
+  server_.reset();
+  watchdog_.reset();
+  stop_shards_ = stop_learning_ = true;
+  for (auto& shard : shards_) {
+    if (shard->thread.joinable()) shard->thread.join();
+  }
+  if (learner_thread_.joinable()) learner_thread_.join();
+  if (feed_thread_.joinable()) feed_thread_.join();
+}
+
+// ---- Start -------------------------------------------------------------------------------------------------------------
+
+Status Service::Start() {
+  if (Status s = LoadMappings(); !s) return s;
+  if (Status s = OpenStore(); !s) return s;
+  if (Status s = OpenTopics(); !s) return s;
+  if (Status s = OpenPlan(); !s) return s;
+  StartLearning();
+  const std::uint32_t cores = std::max(1u, std::thread::hardware_concurrency());
+  const auto partitions = static_cast<std::uint32_t>(layout_.partitions);
+  const std::uint32_t shards = std::min(config_->state_shards == 0 ? cores : config_->state_shards, partitions);
+  for (std::uint32_t s = 0; s < shards; ++s) shards_.push_back(std::make_unique<Shard>());
+  for (std::uint32_t s = 0; s < shards; ++s) StartShard(s);
+  StartWatchdog();
+  return Serve();
+}
+
+Status Service::LoadMappings() {
+  for (const InputConfig& input : config_->events) {
+    LoadedMapping loaded = LoadMapping(input.mapping);
+    if (loaded.mapping == nullptr) {
+      std::string text;
+      for (const ConfigError& error : loaded.errors) text += (text.empty() ? "" : "\n") + error.Text();
+      return Fail(Code::kConfiguration, text);
+    }
+    environment_.mappings.push_back(loaded.mapping);
+  }
+  return {};
+}
+
+Status Service::OpenStore() {
+  auto opened = OpenRocksDbStore(config_->state_dir, config_->state_memory / 5);
+  if (!opened) return tl::unexpected(opened.error());
+  if (opened->quarantined) Log(LogLevel::kWarn, "cause=quarantined the state could not be opened and was set aside; rebuilding");
+  store_ = std::move(opened->store);
+  environment_.store = store_.get();
+  return {};
+}
+
+Status Service::OpenTopics() {
+  auto admin = KafkaAdmin::Open(config_->kafka, config_->app_id + "-check");
+  if (!admin) return tl::unexpected(admin.error());
+  auto layout = CheckTopics(*config_, **admin, kStartDeadlineMs);
+  if (!layout) return tl::unexpected(layout.error());
+  layout_ = std::move(*layout);
+  environment_.partitions = layout_.partitions;
+  environment_.observation_partitions = layout_.observation_partitions;
+  environment_.caps_partitions = layout_.caps_partitions;
+  for (const InputConfig& input : config_->events) {
+    environment_.dead_letter_partitions.push_back(layout_.all[DeadLetterTopic(input.topic)]);
+  }
+  logs_ = OpenKafkaLogReader(config_->kafka, config_->app_id + "-recovery");
+  environment_.logs = logs_.get();
+  return {};
+}
+
+/// The epoch of the configuration: that of the same text before, or one more than the newest.
+Status Service::OpenPlan() {
+  auto plans = store_->LoadPlans();
+  if (!plans) return tl::unexpected(plans.error());
+  if (plans->empty()) {
+    // No local copy: the changelog of partition 0 has the plan texts.
+    auto bounds = logs_->Bounds(config_->ProfilesTopic(), 0);
+    if (!bounds) return tl::unexpected(bounds.error());
+    Status read = ReadLogRange(*logs_, config_->ProfilesTopic(), 0, bounds->low, bounds->high, 0, kLogPatienceMs, [&](const Record& record) {
+      if (const std::uint32_t epoch = EpochOfKey(record.key); epoch > 0) (*plans)[epoch] = record.value;
+      return true;
+    });
+    if (!read) return read;
+    for (const auto& [epoch, text] : *plans) {
+      if (Status kept = store_->WritePlan(epoch, text); !kept) return kept;
+    }
+  }
+  auto plan = std::make_shared<CampaignPlan>(*config_->plan);
+  plan->epoch = plans->empty() ? 1 : plans->rbegin()->first;
+  if (plans->empty() || plans->rbegin()->second != plan->text) {
+    if (!plans->empty()) ++plan->epoch;
+    (*plans)[plan->epoch] = plan->text;
+    if (Status kept = store_->WritePlan(plan->epoch, plan->text); !kept) return kept;
+  }
+  plan_texts_ = std::move(*plans);
+  environment_.plan = std::move(plan);
+  environment_.plan_of = [this](std::uint32_t epoch) -> Result<std::shared_ptr<const CampaignPlan>> {
+    const auto text = plan_texts_.find(epoch);
+    if (text == plan_texts_.end()) return Fail(Code::kLogAndStateDisagree, fmt::format("no plan text of epoch {}", epoch));
+    return ParsePlan(text->second, epoch);
+  };
+  return {};
+}
+
+void Service::Failed(std::string_view who, const Error& error) {
+  Log(LogLevel::kError, fmt::format("cause={} {}: {}", ReasonText(error.code), who, error.detail.empty() ? Sentence(error.code) : error.detail));
+  const std::lock_guard lock(mutex_);
+  errors_.push_back(error);
+  failed_ = true;
+}
+
+void Service::StartLearning() {
+  publisher_ = std::make_unique<KafkaPublisher>(config_->kafka, config_->app_id + "-learn", OutputTopics(*config_));
+  learner_ = std::make_unique<LearningWorker>(environment_, *publisher_);
+  learner_thread_ = std::thread([this] {
+    if (Status ended = learner_->Run(stop_learning_); !ended) Failed("learner", ended.error());
+    learner_done_ = true;
+  });
+  if (!environment_.adopt) {
+    feed_done_ = true;
+    return;
+  }
+  feed_ = std::make_unique<SnapshotFeed>(environment_);
+  environment_.newest_models = [this] { return feed_->Newest(); };
+  feed_thread_ = std::thread([this] {
+    if (Status ended = feed_->Run(stop_learning_); !ended) Failed("models", ended.error());
+    feed_done_ = true;
+  });
+}
+
+void Service::StartShard(std::uint32_t number) {
+  Shard& shard = *shards_[number];
+  KafkaShard::Settings settings;
+  settings.kafka = config_->kafka;
+  settings.app_id = config_->app_id;
+  settings.instance = config_->instance;
+  settings.shard = number;
+  settings.inputs = environment_.InputTopics();
+  settings.outputs = OutputTopics(*config_);
+  settings.queue_kbytes = static_cast<std::uint32_t>(
+      std::clamp<std::uint64_t>(config_->state_memory / 5 / 1024 / static_cast<std::uint64_t>(layout_.partitions), 4096, 65536));
+  settings.still_waiting = [&shard] { shard.worker->StillWaiting(); };
+  shard.kafka = std::make_unique<KafkaShard>(std::move(settings));
+  shard.worker = std::make_unique<DecisionWorker>(environment_, number, *shard.kafka, *shard.kafka,
+                                                  config_->state_memory / 2 / shards_.size());
+  shard.thread = std::thread([this, &shard, number] {
+    Status ended = shard.kafka->Start(kStartDeadlineMs);
+    if (ended) ended = shard.worker->Run(stop_shards_);
+    if (!ended) Failed(fmt::format("shard {}", number), ended.error());
+    shard.kafka.reset();   // leaves on the thread that used it
+    shard.done = true;
+  });
+}
+
+void Service::StartWatchdog() {
+  std::vector<Watchdog::Watched> watched;
+  for (std::uint32_t s = 0; s < shards_.size(); ++s) {
+    watched.push_back({fmt::format("shard {}", s), [worker = shards_[s]->worker.get()] { return worker->progress(); }});
+  }
+  watched.push_back({"learner", [this] { return learner_->progress(); }});
+  watchdog_ = std::make_unique<Watchdog>(std::move(watched));
+}
+
+Status Service::Serve() {
+  AddAdminPages(*this, config_->metrics_max_offers, routes_);
+  if (config_->http_listen.empty()) return {};
+  auto server = AdminServer::Listen(config_->http_listen, routes_, false);
+  if (!server) return tl::unexpected(server.error());
+  server_ = std::move(*server);
+  Log(LogLevel::kInfo, fmt::format("serving HTTP on port {}", server_->port()));
+  return {};
+}
+
+// ---- Stop --------------------------------------------------------------------------------------------------------------
+
+Status Service::AwaitEnd(const std::atomic<int>& stop) {
+  while (stop == 0 && !failed_) Pause(20);
+  const std::int64_t deadline = clock_.SteadyMs() + kStopDeadlineMs;
+  watchdog_.reset();
+  stop_shards_ = true;
+  const auto all_done = [&] {
+    for (const auto& shard : shards_) {
+      if (!shard->done) return false;
+    }
+    stop_learning_ = true;
+    return learner_done_ && feed_done_;
+  };
+  while (!all_done()) {
+    if (stop > 1) _exit(130);
+    if (clock_.SteadyMs() > deadline) {
+      // What is not written stays tail; the log has everything.
+      Log(LogLevel::kWarn, "stopping took more than 10 s; the rest is re-folded at the next start");
+      FlushLog();
+      const std::lock_guard lock(mutex_);
+      _exit(errors_.empty() ? 0 : ExitCode(errors_.front().code));
+    }
+    Pause(5);
+  }
+  server_.reset();
+  Status synced = store_->Sync();
+  AwaitReaper(kReaperMs);
+  const std::lock_guard lock(mutex_);
+  if (!errors_.empty()) return tl::unexpected(errors_.front());
+  return synced;
+}
+
+// ---- The view ----------------------------------------------------------------------------------------------------------
+
+Readiness Service::readiness() const {
+  Readiness readiness;
+  for (std::size_t s = 0; s < shards_.size(); ++s) {
+    if (!shards_[s]->worker->ready()) readiness.reasons.push_back(fmt::format("Shard {} has no recovered partitions yet.", s));
+  }
+  if (learner_ == nullptr || !learner_->View().ready) readiness.reasons.push_back("The models are not loaded yet.");
+  if (feed_ != nullptr && feed_->Newest() == nullptr) readiness.reasons.push_back("The published models are not read yet.");
+  if (stop_shards_) readiness.reasons.push_back("The service is stopping.");
+  readiness.ready = readiness.reasons.empty();
+  return readiness;
+}
+
+bool Service::alive() const { return watchdog_ == nullptr || watchdog_->alive(); }
+
+std::vector<ShardView> Service::shards() const {
+  std::vector<ShardView> views;
+  for (const auto& shard : shards_) views.push_back(shard->worker->View());
+  return views;
+}
+
+LearnerView Service::learner() const { return learner_ == nullptr ? LearnerView{} : learner_->View(); }
+
+std::shared_ptr<const AdoptedModels> Service::models() const { return feed_ == nullptr ? nullptr : feed_->Newest(); }
+
+std::vector<std::string> Service::RecentDecisions(std::size_t limit) const {
+  // Newest first; the shards' lists are interleaved one by one.
+  std::vector<std::vector<std::string>> lists;
+  for (const auto& shard : shards_) lists.push_back(shard->worker->RecentDecisions());
+  std::vector<std::string> newest;
+  for (bool any = true; any && newest.size() < limit;) {
+    any = false;
+    for (auto& list : lists) {
+      if (list.empty() || newest.size() >= limit) continue;
+      newest.push_back(std::move(list.back()));
+      list.pop_back();
+      any = true;
+    }
+  }
+  return newest;
+}
+
+Result<CustomerView> Service::Customer(std::string_view id) {
+  struct Answer {
+    std::mutex mutex;
+    bool open = true;
+    std::unique_ptr<CustomerView> found;
+  };
+  std::vector<std::future<void>> waits;
+  auto answer = std::make_shared<Answer>();
+  for (const auto& shard : shards_) {
+    auto asked = std::make_shared<std::promise<void>>();
+    waits.push_back(asked->get_future());
+    shard->worker->Ask([answer, asked, id = std::string(id)](DecisionWorker& worker) {
+      for (const auto& [p, owned] : worker.partitions()) {
+        const CustomerProfile* profile = owned->state().Find(id, H64(id));
+        if (profile == nullptr) continue;
+        auto view = std::make_unique<CustomerView>();
+        view->partition = p;
+        view->seq = owned->position().seq;
+        view->offset = owned->position().offsets.empty() ? 0 : owned->position().offsets.front();
+        view->watermark = owned->fold().account().watermark;
+        view->caps = owned->fold().Caps(*profile, owned->fold().account().max_event_time);
+        view->profile = *profile;
+        const std::lock_guard lock(answer->mutex);
+        if (answer->open && answer->found == nullptr) answer->found = std::move(view);
+      }
+      asked->set_value();
+    });
+  }
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(kCustomerWaitMs);
+  for (const auto& wait : waits) wait.wait_until(deadline);
+  const std::lock_guard lock(answer->mutex);
+  answer->open = false;
+  if (answer->found == nullptr) return Fail(Code::kNotFound, "this instance has no such customer");
+  return std::move(*answer->found);
+}
+
+std::map<std::string, std::pair<std::uint64_t, std::uint64_t>> Service::StateSizes() const { return store_->Sizes(); }
+
+std::uint64_t Service::DiskFree() const {
+  struct statvfs disk{};
+  if (statvfs(config_->state_dir.c_str(), &disk) != 0) return 0;
+  return static_cast<std::uint64_t>(disk.f_bavail) * disk.f_frsize;
+}
+
+}  // namespace offerstream

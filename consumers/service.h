@@ -1,0 +1,96 @@
+// The composition root of `run`: builds everything in order, runs it, stops it in reverse.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "consumers/config/config.h"
+#include "consumers/decision_worker.h"
+#include "consumers/kafka/kafka_publisher.h"
+#include "consumers/kafka/kafka_shard.h"
+#include "consumers/kafka/kafka_topics.h"
+#include "consumers/learning_worker.h"
+#include "consumers/seams/clock.h"
+#include "consumers/service_view.h"
+#include "consumers/shard_environment.h"
+#include "consumers/snapshot_feed.h"
+#include "consumers/watchdog.h"
+#include "metrics/admin_routes.h"
+#include "metrics/admin_server.h"
+#include "state/state_store.h"
+
+namespace offerstream {
+
+/// What the command line adds to the configuration.
+struct ServiceOptions {
+  bool accept_offset_reset = false;
+};
+
+/// Start, then AwaitEnd from one thread; the view from any.
+class Service final : public ServiceView {
+ public:
+  explicit Service(std::unique_ptr<Config> config, ServiceOptions options = {});
+  ~Service() override;
+
+  /// Directory lock, store, topics, plan epoch, workers, HTTP. An error names what is wrong; nothing runs then.
+  Status Start();
+  /// Until `stop` (a count of signals) or the first worker's error; then stops in reverse, within ten seconds.
+  Status AwaitEnd(const std::atomic<int>& stop);
+  /// The HTTP port bound; 0 when off.
+  std::uint16_t http_port() const { return server_ == nullptr ? std::uint16_t{0} : server_->port(); }
+
+  std::shared_ptr<const CampaignPlan> plan() const override { return environment_.plan; }
+  Readiness readiness() const override;
+  bool alive() const override;
+  std::vector<ShardView> shards() const override;
+  LearnerView learner() const override;
+  std::shared_ptr<const AdoptedModels> models() const override;
+  std::vector<std::string> RecentDecisions(std::size_t limit) const override;
+  Result<CustomerView> Customer(std::string_view id) override;
+  std::map<std::string, std::pair<std::uint64_t, std::uint64_t>> StateSizes() const override;
+  std::uint64_t DiskFree() const override;
+
+ private:
+  struct Shard {
+    std::unique_ptr<KafkaShard> kafka{};
+    std::unique_ptr<DecisionWorker> worker{};
+    std::thread thread{};
+    std::atomic<bool> done{false};
+  };
+  Status OpenStore();
+  Status OpenTopics();
+  Status OpenPlan();
+  Status LoadMappings();
+  void StartLearning();
+  void StartShard(std::uint32_t number);
+  void StartWatchdog();
+  Status Serve();
+  void Failed(std::string_view who, const Error& error);
+
+  std::unique_ptr<Config> config_;
+  ServiceOptions options_;
+  SystemClock clock_;
+  ShardEnvironment environment_;
+  std::map<std::uint32_t, std::string> plan_texts_;
+  TopicLayout layout_;
+  std::unique_ptr<StateStore> store_;
+  std::unique_ptr<LogReader> logs_;
+  std::unique_ptr<KafkaPublisher> publisher_;
+  std::unique_ptr<SnapshotFeed> feed_;
+  std::unique_ptr<LearningWorker> learner_;
+  std::vector<std::unique_ptr<Shard>> shards_;
+  std::thread feed_thread_, learner_thread_;
+  std::atomic<bool> stop_shards_{false}, stop_learning_{false}, learner_done_{false}, feed_done_{false};
+  std::unique_ptr<Watchdog> watchdog_;
+  AdminRoutes routes_;
+  std::unique_ptr<AdminServer> server_;
+  mutable std::mutex mutex_;
+  std::vector<Error> errors_;   // guarded by mutex_; of workers, first first
+  std::atomic<bool> failed_{false};
+};
+
+}  // namespace offerstream
