@@ -39,6 +39,7 @@ class Lockstep {
   Lockstep(std::shared_ptr<const CampaignPlan> plan, LockstepOptions options, LockstepSink sink);
   ~Lockstep();
 
+  /// Folds one event and lets the learner see what it taught, at the same boundaries as live.
   void Apply(const Event& event);
   /// After the last event: publishes what is still unpublished and, with a store, writes every profile.
   Status Finish();
