@@ -61,7 +61,6 @@ void PutRecord(const CampaignPlan& plan, const JournalRecord& r, ByteWriter& out
     out.ZigZag(f.cause.partition);
     out.Varint(f.cause.part);
     PutDelta(out, static_cast<std::uint64_t>(f.cause.offset), previous_offset);
-    out.Varint(f.cause.part);
     f.facts.Save(plan, out);
   }
   out.Varint(r.records);
@@ -100,7 +99,6 @@ bool GetRecord(const CampaignPlan& plan, ByteReader& in, JournalRecord& r) {
     f.cause.partition = static_cast<std::int32_t>(in.ZigZag());
     f.cause.part = static_cast<std::uint16_t>(in.Varint());
     f.cause.offset = static_cast<std::int64_t>(GetDelta(in, previous_offset));
-    f.cause.part = static_cast<std::uint16_t>(in.Varint());
     if (!f.facts.Load(plan, in)) return false;
   }
   r.records = in.Varint();
