@@ -6,6 +6,7 @@
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
+#include "consumers/commands/bench.h"
 #include "consumers/commands/check.h"
 #include "consumers/commands/mapping.h"
 #include "consumers/commands/replay.h"
@@ -139,6 +140,21 @@ void AddTopics(CLI::App& app, Chosen& chosen) {
   AddSet(command, options->set);
 }
 
+void AddBench(CLI::App& app, Chosen& chosen) {
+  auto options = std::make_shared<BenchOptions>();
+  CLI::App& command = AddCommand(app, chosen, "bench", "what the engine costs here, as ratios inside one run", options, RunBench);
+  BenchWorkload& load = options->workload;
+  command.add_option("--customers", load.customers, "how many customers")->check(CLI::Range(100, 10'000'000));
+  command.add_option("--events", load.events, "how many events after everybody's introduction")->check(CLI::Range(1'000, 100'000'000));
+  command.add_option("--rounds", options->rounds, "of every figure, interleaved")->check(CLI::Range(1, 100));
+  command.add_option("--seed", load.seed, "everything follows from it");
+  command.add_flag("--zipf", load.zipf, "customers by Zipf 1.1 instead of uniformly");
+  command.add_flag("--every-event,!--on-triggers", load.every_event, "a decision on every event (default), or on requests and answers");
+  command.add_flag("!--no-memory", options->memory, "leave out the memory of customers");
+  command.add_flag("--json", options->json, "result as JSON");
+  command.add_flag("--gate", options->gate, "exit code 4 when a figure is beyond its limit");
+}
+
 void AddVersion(CLI::App& app, Chosen& chosen) {
   auto options = std::make_shared<VersionOptions>();
   CLI::App& command = AddCommand(app, chosen, "version", "print the version", options, RunVersion);
@@ -152,6 +168,7 @@ int RunCommandLine(int argc, char** argv) {
   app.require_subcommand(1);
   app.set_help_all_flag("--help-all", "help of all commands");
   Chosen chosen;
+  AddBench(app, chosen);
   AddCheck(app, chosen);
   AddMapping(app, chosen);
   AddRun(app, chosen);
