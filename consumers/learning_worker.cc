@@ -31,6 +31,8 @@ LearningWorker::~LearningWorker() { batch_.Clear(); }
 Status LearningWorker::Configure(Owned& owned, std::string_view control) {
   const auto read = DecodeControl(control);
   if (!read) return tl::unexpected(read.error());
+  // Every decision partition tells of an epoch; the first to do so counts.
+  if (owned.plan != nullptr && read->epoch <= owned.plan->epoch) return {};
   auto plan = ParsePlan(std::string(read->text), read->epoch);
   if (!plan) return tl::unexpected(plan.error());
   owned.plan = *plan;

@@ -63,6 +63,7 @@ void OwnedPartition::Begin() {
   open_ = true;
   events_ = 0;
   output_.Clear();
+  digest_ = {};
   offsets_ = made_.position.offsets;
   journal_ = {};
   journal_.seq = made_.position.seq + 1;
@@ -154,6 +155,7 @@ Status OwnedPartition::Fold(std::span<const Record* const> records, Outbox& outb
     }
     for (std::uint32_t i = 0; i < what.size; ++i) {
       const std::size_t facts = output_.fact_count, decisions = output_.decision_count;
+      digest_.Add(decoded_.events[what.begin + i]);
       made_.fold->Apply(decoded_.events[what.begin + i], output_);
       NumberFacts(facts, i);
       ++events_;
@@ -247,8 +249,8 @@ Status OwnedPartition::AppendObservations(Outbox& outbox, ShardCounts& counts) {
   return {};
 }
 
-/// The first transaction of a plan epoch keeps the plan's text in the changelog, and the fold of partition 0 tells it to
-/// the owners of the models: they learn settings from the log alone.
+/// The first transaction of a plan epoch keeps the plan's text in the changelog and tells it to the owners of the models:
+/// they learn settings from the log alone. Every partition tells, so that no observation comes before its plan.
 Status OwnedPartition::Announce(Outbox& outbox) {
   const CampaignPlan& plan = *made_.plan;
   if (announced_ || (made_.position.seq > 0 && made_.position.plan_epoch == plan.epoch)) return {};
@@ -257,7 +259,6 @@ Status OwnedPartition::Announce(Outbox& outbox) {
   if (Status sent = outbox.Append({.topic = OutTopic::kProfiles, .partition = partition_, .key = key, .value = plan.text}); !sent) {
     return sent;
   }
-  if (partition_ != 0) return {};
   std::string control;
   EncodeControl(plan.epoch, plan.text, control);
   for (std::int32_t p = 0; p < environment_.observation_partitions; ++p) {
@@ -302,7 +303,7 @@ Status OwnedPartition::AppendJournal(Outbox& outbox) {
   journal_.max_event_time = account.max_event_time;
   journal_.watermark = account.watermark;
   journal_.frontier = account.frontier;
-  journal_.records_digest = output_.records.value();
+  journal_.records_digest = digest_.digest.value();
   journal_.decisions_digest = output_.decided.value();
   journal_.facts.assign(std::make_move_iterator(output_.facts.begin()),
                         std::make_move_iterator(output_.facts.begin() + static_cast<std::ptrdiff_t>(output_.fact_count)));

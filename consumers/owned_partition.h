@@ -100,6 +100,7 @@ class OwnedPartition {
   std::uint64_t events_ = 0;
   FoldOutput output_;
   JournalRecord journal_;
+  RecordDigest digest_;
   std::vector<std::int64_t> offsets_;
   StateBatch batch_;
   PartitionMeta meta_;

@@ -235,8 +235,7 @@ Status Recovery::RefoldRecord(RecoveredPartition& made, const JournalRecord& jou
   }
   for (std::uint32_t i = 0; i < what.size; ++i) {
     const Event& event = decoded_.events[what.begin + i];
-    digest_.digest.Add(event.event_hash);
-    digest_.digest.Add(event.time);
+    digest_.Add(event);
     // Facts come in the order of events; their cause's partition is the event's number within its record.
     const EventFacts* facts = nullptr;
     if (next_fact_ < journal.facts.size()) {

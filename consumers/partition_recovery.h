@@ -10,6 +10,8 @@
 #include "consumers/seams/event_source.h"
 #include "consumers/shard_environment.h"
 #include "models/decision_fold.h"
+#include "models/domain/digest.h"
+#include "models/domain/random.h"
 #include "state/marks.h"
 #include "state/partition_state.h"
 
@@ -41,6 +43,9 @@ RecoveredPartition OpenPartition(const ShardEnvironment& environment, std::int32
 struct RecordDigest {
   Digest digest{};
   std::uint64_t records = 0, bad = 0;
+
+  /// What an event was, as decoded.
+  void Add(const Event& event) { digest.Add(H64({event.event_hash, event.customer_hash, static_cast<std::uint64_t>(event.time)})); }
 };
 
 }  // namespace offerstream
