@@ -15,6 +15,37 @@ namespace {
 // Lanes are written out as vector types so that the order of additions is in the source, not in an optimiser.
 typedef double Lanes4 __attribute__((vector_size(32)));
 typedef float Lanes8 __attribute__((vector_size(32)));
+typedef float Lanes4f __attribute__((vector_size(16)));
+
+// Double times float, widened lane by lane.
+double MixedDot(const double* a, const float* b, std::size_t n) {
+  Lanes4 sum{};
+  std::size_t i = 0;
+  for (; i + 4 <= n; i += 4) {
+    Lanes4 wide;
+    Lanes4f narrow;
+    std::memcpy(&wide, a + i, 32);
+    std::memcpy(&narrow, b + i, 16);
+    sum += wide * __builtin_convertvector(narrow, Lanes4);
+  }
+  double total = (sum[0] + sum[1]) + (sum[2] + sum[3]);
+  for (; i < n; ++i) total += a[i] * b[i];
+  return total;
+}
+
+float FloatDot(const float* a, const float* b, std::size_t n) {
+  Lanes8 sum{};
+  std::size_t i = 0;
+  for (; i + 8 <= n; i += 8) {
+    Lanes8 x, y;
+    std::memcpy(&x, a + i, 32);
+    std::memcpy(&y, b + i, 32);
+    sum += x * y;
+  }
+  float total = ((sum[0] + sum[1]) + (sum[2] + sum[3])) + ((sum[4] + sum[5]) + (sum[6] + sum[7]));
+  for (; i < n; ++i) total += a[i] * b[i];
+  return total;
+}
 
 }  // namespace
 
@@ -37,11 +68,18 @@ double Dot(const double* a, const double* b, std::size_t n) {
 }
 
 void WeightedRows(const float* rows, const float* x, std::size_t n, float* out) {
+  assert(n <= kFeaturesMax);
+  std::array<std::uint16_t, kFeaturesMax> used;   // one-hot features: most are zero
+  std::size_t count = 0;
+  for (std::size_t i = 0; i < n; ++i) {
+    used[count] = static_cast<std::uint16_t>(i);
+    count += x[i] != 0;
+  }
   std::size_t column = 0;
   for (; column + 32 <= n; column += 32) {   // four registers of sums; a row is read once per stripe
     Lanes8 s0{}, s1{}, s2{}, s3{};
-    for (std::size_t i = 0; i < n; ++i) {
-      if (x[i] == 0) continue;   // one-hot features: most are
+    for (std::size_t k = 0; k < count; ++k) {
+      const std::size_t i = used[k];
       const float* row = rows + i * n + column;
       Lanes8 r0, r1, r2, r3;
       std::memcpy(&r0, row, 32);
@@ -60,9 +98,7 @@ void WeightedRows(const float* rows, const float* x, std::size_t n, float* out) 
   }
   for (; column < n; ++column) {
     float sum = 0;
-    for (std::size_t i = 0; i < n; ++i) {
-      if (x[i] != 0) sum += rows[i * n + column] * x[i];
-    }
+    for (std::size_t k = 0; k < count; ++k) sum += rows[used[k] * n + column] * x[used[k]];
     out[column] = sum;
   }
 }
@@ -165,12 +201,8 @@ LogitEstimate ScoreTable::Predict(ModelIndex m, std::span<const float> x, std::s
   } else {
     WeightedRows(scored.view->covariance.data(), x.data(), d_, px.data());
   }
-  double z = 0, v = 0;
-  for (std::size_t j = 0; j < d_; ++j) {
-    z += means[j] * x[j];
-    v += double{px[j]} * x[j];
-  }
-  return Moderate(scored, z, std::max(0.0, v));
+  const double v = FloatDot(px.data(), x.data(), d_);
+  return Moderate(scored, MixedDot(means, x.data(), d_), std::max(0.0, v));
 }
 
 double ScoreTable::CalibratedLogitWith(ModelIndex m, std::span<const float> x, const LogitEstimate& at_x,
