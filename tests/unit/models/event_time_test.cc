@@ -31,7 +31,9 @@ TEST(EventTime, RefusesWhatIsNone) {
 
 TEST(EventTime, WritesWhatItReads) {
   for (EventTime time = -62'167'219'200'000; time <= kEventTimeMax; time += 86'400'000LL * 977 + 12'345'678) {
-    if (time >= 0) EXPECT_EQ(Parsed(FormatTime(time)), time) << FormatTime(time);
+    if (time >= 0) {
+      EXPECT_EQ(Parsed(FormatTime(time)), time) << FormatTime(time);
+    }
   }
   EXPECT_EQ(FormatTime(-1), "1969-12-31T23:59:59.999Z");
   EXPECT_EQ(FormatTime(INT64_MIN), "0000-01-01T00:00:00.000Z");
