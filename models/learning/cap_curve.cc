@@ -86,7 +86,7 @@ CapCurve::Terms CapCurve::TermsOf(std::uint32_t n) {
 
 CapCurve::CapCurve(std::shared_ptr<const CampaignPlan> plan)
     : unsubscribe_(SmallLogistic<2>::Prior({kUnsubscribeMean, 0}, {kUnsubscribeVariance, kUnsubscribeSlopeVariance})) {
-  Configure(std::move(plan));
+  ReadPlan(std::move(plan));
 }
 
 std::size_t CapCurve::SlotOf(const std::string& outcome) {
@@ -102,6 +102,14 @@ std::size_t CapCurve::SlotOf(const std::string& outcome) {
 }
 
 void CapCurve::Configure(std::shared_ptr<const CampaignPlan> plan) {
+  ReadPlan(std::move(plan));
+  for (auto& [key, cell] : cells_) {
+    const auto channel = plan_->channel_by_hash.find(key.second);
+    if (channel != plan_->channel_by_hash.end()) RefreshPoints(cell, plan_->channels[channel->second.value]);
+  }
+}
+
+void CapCurve::ReadPlan(std::shared_ptr<const CampaignPlan> plan) {
   plan_ = std::move(plan);
   slot_of_outcome_.clear();
   paying_.clear();
@@ -157,10 +165,9 @@ bool CapCurve::Apply(const Observation& row) {
   if (counts) {
     LearnUnsubscribe(cell, row);
     ++cell.impressions;
-    if (cell.impressions >= kLeastImpressions && cell.impressions % kMoveEvery == 0 && channel.cap.learn &&
-        Calibrated(curve)) {
-      MoveLimit(cell, channel);
-    }
+    const bool due = cell.impressions % kMoveEvery == 0;
+    if (due && cell.impressions >= kLeastImpressions && channel.cap.learn && Calibrated(curve)) MoveLimit(cell, channel);
+    if (due || cell.impressions == 1) RefreshPoints(cell, channel);
   }
   ++rows_;
   positives_ += y >= 0.5;

@@ -38,7 +38,8 @@ class CapCurve {
   void Configure(std::shared_ptr<const CampaignPlan> plan);
   /// Applies one CapRow. False: refused (unknown outcome or channel, unfit numbers) and counted. 1 us.
   bool Apply(const Observation& row);
-  /// All cells whose channel the plan knows, ordered; `version` is the caller's to set. O(cells * n * outcomes).
+  /// All cells whose channel the plan knows, ordered; `version` is the caller's to set. A cell's points are those of its
+  /// last 25th impression: a copy, since folds publish far more often than a curve moves visibly.
   CapView View() const;
 
   std::int64_t rows() const { return rows_; }
@@ -72,7 +73,8 @@ class CapCurve {
     std::vector<CellCurve> curves{};
     SmallLogistic<1> unsubscribe{};    // a_cell
     std::int64_t impressions = 0;
-    std::uint16_t limit = 0;
+    std::uint16_t limit = 0, low = 0, high = 0;
+    std::vector<CapCell::Point> points{};  // as published, of the last refresh
     // By n, decayed: answers, what the curve said, what o alone said.
     std::array<double, kPoints> answers{}, said{}, plain{};
   };
@@ -83,6 +85,8 @@ class CapCurve {
   };
   using CellKey = std::pair<std::uint32_t, IdHash>;
 
+  void ReadPlan(std::shared_ptr<const CampaignPlan> plan);
+  void RestoreCell(Cell& cell, ByteReader& in) const;
   std::size_t SlotOf(const std::string& outcome);
   Cell& CellOf(const CellKey& key);
   void LearnAnswer(Curve& curve, CellCurve& cell, const Observation& row);
@@ -95,7 +99,7 @@ class CapCurve {
   void NewDay();
   void RefreshVariances(std::size_t slot);
   bool LeavesBand(const Cell& cell, std::size_t slot) const;
-  CapCell ViewOf(const CellKey& key, const Cell& cell, ChannelIndex channel) const;
+  void RefreshPoints(Cell& cell, const ChannelSpec& channel) const;
 
   std::shared_ptr<const CampaignPlan> plan_;
   std::vector<Curve> curves_{};              // slots, in order of first appearance

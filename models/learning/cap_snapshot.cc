@@ -19,19 +19,15 @@ void RestoreNumbers(std::span<double> numbers, ByteReader& in) {
 
 }  // namespace
 
-CapCell CapCurve::ViewOf(const CellKey& key, const Cell& cell, ChannelIndex index) const {
-  const ChannelSpec& channel = plan_->channels[index.value];
-  CapCell view;
-  view.segment = key.first;
-  view.channel = index;
-  view.impressions = cell.impressions;
-  view.limit = std::min(cell.limit, channel.cap.max);
+void CapCurve::RefreshPoints(Cell& cell, const ChannelSpec& channel) const {
   const auto rate = [&](std::size_t outcome, const Terms& f) {
     if (outcome >= slot_of_outcome_.size()) return 0.0;
     const std::size_t slot = slot_of_outcome_[outcome];
     double slope = 0;
     return cell.curves[slot].rows == 0 ? 0.0 : Rate(curves_[slot], cell.curves[slot], f, &slope);
   };
+  cell.points.clear();
+  cell.low = cell.high = 0;
   bool low_open = true, high_open = true;
   const auto last = std::max<std::uint32_t>(kPoints, channel.cap.max);
   for (std::uint32_t n = 1; n <= last; ++n) {
@@ -39,26 +35,30 @@ CapCell CapCurve::ViewOf(const CellKey& key, const Cell& cell, ChannelIndex inde
     low_open = low_open && net.value - kNormal95 * net.se > 0;
     high_open = high_open && net.value + kNormal95 * net.se > 0;
     if (n <= channel.cap.max) {
-      view.low = static_cast<std::uint16_t>(view.low + low_open);
-      view.high = static_cast<std::uint16_t>(view.high + high_open);
+      cell.low = static_cast<std::uint16_t>(cell.low + low_open);
+      cell.high = static_cast<std::uint16_t>(cell.high + high_open);
     }
     if (n > kPoints) continue;
     const Terms f = TermsOf(n);
-    view.points.push_back({static_cast<std::uint16_t>(n), rate(CampaignPlan::kClick, f),
+    cell.points.push_back({static_cast<std::uint16_t>(n), rate(CampaignPlan::kClick, f),
                            rate(CampaignPlan::kConversion, f), net.unsubscribe, net.value, net.se});
   }
-  if (view.limit > 0) {  // the hysteresis may lag behind its own band
-    view.low = std::min(view.low, view.limit);
-    view.high = std::max(view.high, view.limit);
-  }
-  return view;
 }
 
 CapView CapCurve::View() const {
   CapView view;
   for (const auto& [key, cell] : cells_) {
     const auto channel = plan_->channel_by_hash.find(key.second);
-    if (channel != plan_->channel_by_hash.end()) view.cells.push_back(ViewOf(key, cell, channel->second));
+    if (channel == plan_->channel_by_hash.end()) continue;
+    CapCell& shown = view.cells.emplace_back();
+    shown.segment = key.first;
+    shown.channel = channel->second;
+    shown.limit = std::min(cell.limit, plan_->channels[channel->second.value].cap.max);
+    // The hysteresis may lag behind its own band.
+    shown.low = shown.limit > 0 ? std::min(cell.low, shown.limit) : cell.low;
+    shown.high = std::max(cell.high, shown.limit);
+    shown.impressions = cell.impressions;
+    shown.points = cell.points;
   }
   std::sort(view.cells.begin(), view.cells.end(), [](const CapCell& a, const CapCell& b) {
     return std::pair(a.segment, a.channel) < std::pair(b.segment, b.channel);
@@ -91,11 +91,47 @@ void CapCurve::Save(ByteWriter& out) const {
     }
     cell.unsubscribe.Save(out);
     out.I64(cell.impressions);
-    out.U16(cell.limit);
+    for (std::uint16_t number : {cell.limit, cell.low, cell.high}) out.U16(number);
+    out.Varint(cell.points.size());
+    for (const CapCell::Point& point : cell.points) {
+      out.U16(point.n);
+      for (double number : {point.click_rate, point.conversion_rate, point.unsubscribe_rate, point.net_value, point.se}) {
+        out.F64(number);
+      }
+    }
     for (const auto* sums : {&cell.answers, &cell.said, &cell.plain}) {
       for (double number : *sums) out.F64(number);
     }
   }
+}
+
+void CapCurve::RestoreCell(Cell& cell, ByteReader& in) const {
+  cell.curves.resize(curves_.size());
+  for (CellCurve& own : cell.curves) {
+    own.own.Restore(in);
+    own.rows = in.I64();
+    own.firsts = in.I64();
+    for (double* number : {&own.logit_mean, &own.logit_variance, &own.value}) RestoreNumbers({number, 1}, in);
+    if (own.rows < 0 || own.firsts < 0) in.Fail();
+  }
+  cell.unsubscribe.Restore(in);
+  cell.impressions = in.I64();
+  for (std::uint16_t* number : {&cell.limit, &cell.low, &cell.high}) {
+    *number = in.U16();
+    if (*number > kCapMax) in.Fail();
+  }
+  const std::size_t points = in.Count(2 + 5 * sizeof(double));
+  if (points > kPoints) in.Fail();
+  for (std::size_t i = 0; i < points && in.ok(); ++i) {
+    CapCell::Point& point = cell.points.emplace_back();
+    point.n = in.U16();
+    for (double* number : {&point.click_rate, &point.conversion_rate, &point.unsubscribe_rate, &point.net_value,
+                           &point.se}) {
+      RestoreNumbers({number, 1}, in);
+    }
+  }
+  if (cell.impressions < 0) in.Fail();
+  for (auto* sums : {&cell.answers, &cell.said, &cell.plain}) RestoreNumbers(*sums, in);
 }
 
 void CapCurve::Restore(ByteReader& in) {
@@ -123,24 +159,11 @@ void CapCurve::Restore(ByteReader& in) {
   const std::size_t cells = in.Count(12 + sizeof(double) * kPoints * 3);
   for (std::size_t i = 0; i < cells && in.ok(); ++i) {
     const std::uint32_t segment = in.U32();
-    Cell& cell = cells_[{segment, in.U64()}];
-    cell.curves.resize(curves_.size());
-    for (CellCurve& own : cell.curves) {
-      own.own.Restore(in);
-      own.rows = in.I64();
-      own.firsts = in.I64();
-      for (double* number : {&own.logit_mean, &own.logit_variance, &own.value}) RestoreNumbers({number, 1}, in);
-      if (own.rows < 0 || own.firsts < 0) in.Fail();
-    }
-    cell.unsubscribe.Restore(in);
-    cell.impressions = in.I64();
-    cell.limit = in.U16();
-    if (cell.impressions < 0 || cell.limit > kCapMax) in.Fail();
-    for (auto* sums : {&cell.answers, &cell.said, &cell.plain}) RestoreNumbers(*sums, in);
+    RestoreCell(cells_[{segment, in.U64()}], in);
   }
   if (!in.ok()) return;
   const std::shared_ptr<const CampaignPlan> plan = plan_;
-  Configure(plan);  // outcomes the plan has and the snapshot lacks
+  ReadPlan(plan);  // outcomes the plan has and the snapshot lacks
 }
 
 }  // namespace offerstream
