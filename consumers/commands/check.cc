@@ -1,8 +1,8 @@
 #include "consumers/commands/check.h"
 
-#include <cstdio>
-
 #include <fmt/format.h>
+
+#include <cstdio>
 
 #include "consumers/wire/event_mapping.h"
 
@@ -28,8 +28,8 @@ int RunCheck(const CheckOptions& options) {
     return ExitCode(Code::kConfiguration);
   }
   const CampaignPlan& plan = *loaded.config->plan;
-  fmt::print("{}: sound; {} offers, {} channels, {} features, plan {:016x}\n", options.config, plan.offers.size(), plan.channels.size(),
-             plan.features.size(), plan.digest);
+  fmt::print("{}: sound; {} offers, {} channels, {} features, plan {:016x}\n", options.config, plan.offers.size(),
+             plan.channels.size(), plan.features.size(), plan.digest);
   return 0;
 }
 

@@ -8,6 +8,7 @@
 
 #include "consumers/commands/bench.h"
 #include "consumers/commands/check.h"
+#include "consumers/commands/init.h"
 #include "consumers/commands/mapping.h"
 #include "consumers/commands/replay.h"
 #include "consumers/commands/run.h"
@@ -33,7 +34,8 @@ void AddSet(CLI::App& command, std::map<std::string, std::string>& set) {
       [&set](const std::vector<std::string>& pairs) {
         for (const std::string& pair : pairs) {
           const auto equals = pair.find('=');
-          if (equals == std::string::npos || equals == 0) throw CLI::ValidationError("--set", "KEY=VALUE is wanted, not " + pair);
+          if (equals == std::string::npos || equals == 0)
+            throw CLI::ValidationError("--set", "KEY=VALUE is wanted, not " + pair);
           set[pair.substr(0, equals)] = pair.substr(equals + 1);
         }
       },
@@ -42,8 +44,8 @@ void AddSet(CLI::App& command, std::map<std::string, std::string>& set) {
 
 // Registers a subcommand whose options live as long as the parse.
 template <typename Options>
-CLI::App& AddCommand(CLI::App& app, Chosen& chosen, const char* name, const char* text, std::shared_ptr<Options> options,
-                     int (*run)(const Options&)) {
+CLI::App& AddCommand(CLI::App& app, Chosen& chosen, const char* name, const char* text,
+                     std::shared_ptr<Options> options, int (*run)(const Options&)) {
   CLI::App& command = *app.add_subcommand(name, text);
   command.callback([&chosen, options, run] { chosen.run = [options, run] { return run(*options); }; });
   return command;
@@ -51,15 +53,26 @@ CLI::App& AddCommand(CLI::App& app, Chosen& chosen, const char* name, const char
 
 void AddCheck(CLI::App& app, Chosen& chosen) {
   auto options = std::make_shared<CheckOptions>();
-  CLI::App& command = AddCommand(app, chosen, "check", "check a configuration: every mistake at once", options, RunCheck);
+  CLI::App& command =
+      AddCommand(app, chosen, "check", "check a configuration: every mistake at once", options, RunCheck);
   command.add_option("-c,--config,config", options->config, "configuration file")->required();
   command.add_flag("--online", options->online, "ask the brokers, too");
   command.add_flag("--json", options->json, "result as JSON");
   AddSet(command, options->set);
 }
 
+void AddInit(CLI::App& app, Chosen& chosen) {
+  auto options = std::make_shared<InitOptions>();
+  CLI::App& command =
+      AddCommand(app, chosen, "init", "draft a configuration and a mapping for a table", options, RunInit);
+  command.add_option("--from", options->from, "a CSV or JSON-lines file (.gz and .zst by name)")->required();
+  command.add_option("--out", options->out, "folder for offerstream.yaml and mapping.yaml (default: here)");
+  command.add_flag("--force", options->force, "overwrite them");
+}
+
 void AddMapping(CLI::App& app, Chosen& chosen) {
-  CLI::App& group = *app.add_subcommand("mapping", "test a mapping, try it on a file, or print a table as JSON records");
+  CLI::App& group =
+      *app.add_subcommand("mapping", "test a mapping, try it on a file, or print a table as JSON records");
   group.require_subcommand(1);
   for (const char* action : {"test", "try", "rows"}) {
     auto options = std::make_shared<MappingOptions>();
@@ -75,32 +88,41 @@ void AddMapping(CLI::App& app, Chosen& chosen) {
     AddSet(command, options->set);
     if (verb == "test") continue;
     command.add_option("input", options->inputs, "files (.gz and .zst by name; - is stdin)")->required();
-    if (verb == "try") command.add_option("--limit", options->limit, "records shown (default 10)");
-    else command.add_flag("--keyed", options->keyed, "put the customer and a tab before each record");
+    if (verb == "try")
+      command.add_option("--limit", options->limit, "records shown (default 10)");
+    else
+      command.add_flag("--keyed", options->keyed, "put the customer and a tab before each record");
   }
 }
 
 void AddSchema(CLI::App& app, Chosen& chosen) {
   auto options = std::make_shared<SchemaOptions>();
-  CLI::App& command = AddCommand(app, chosen, "schema", "print a format: config, mapping, decision, reference, default", options, RunSchema);
-  command.add_option("what", options->what, "config, mapping, decision (JSON Schema), reference (Markdown), default (YAML)");
+  CLI::App& command = AddCommand(app, chosen, "schema", "print a format: config, mapping, decision, reference, default",
+                                 options, RunSchema);
+  command.add_option("what", options->what,
+                     "config, mapping, decision (JSON Schema), reference (Markdown), default (YAML)");
 }
 
 void AddReplay(CLI::App& app, Chosen& chosen) {
   auto options = std::make_shared<ReplayOptions>();
-  CLI::App& command = AddCommand(app, chosen, "replay", "files through the engine, without a broker", options, RunReplay);
+  CLI::App& command =
+      AddCommand(app, chosen, "replay", "files through the engine, without a broker", options, RunReplay);
   command.add_option("-c,--config", options->config, "configuration file")->required();
-  command.add_option("--mapping", options->mapping, "mapping file or preset (default: the configuration's first input)");
+  command.add_option("--mapping", options->mapping,
+                     "mapping file or preset (default: the configuration's first input)");
   command.add_option("input", options->inputs, "files (.gz and .zst by name); - is stdin")->required();
-  command.add_option("--decisions", options->decisions, "decision records, one a line; - is stdout, flushed when the input pauses");
+  command.add_option("--decisions", options->decisions,
+                     "decision records, one a line; - is stdout, flushed when the input pauses");
   command.add_option("--caps", options->caps, "cap records, one a line");
-  command.add_option("--predictions", options->predictions, "one line when a label is final: what was said before, and what came");
+  command.add_option("--predictions", options->predictions,
+                     "one line when a label is final: what was said before, and what came");
   command.add_option("--report", options->report, "what was found, as JSON");
   command.add_option("--models", options->models, "complete model snapshots, one a line, in hexadecimal");
   command.add_option("--dead-letters", options->dead_letters, "records that are no events, with file, line and reason");
   command.add_option("--state", options->state, "keep the profiles in this directory (default: in memory)");
   command.add_option("--shards", options->shards, "decision folds; changes no result")->check(CLI::Range(1, 64));
-  command.add_option("--observation-partitions", options->observation_partitions, "learning folds; changes no result")->check(CLI::Range(1, 64));
+  command.add_option("--observation-partitions", options->observation_partitions, "learning folds; changes no result")
+      ->check(CLI::Range(1, 64));
   AddSet(command, options->set);
 }
 
@@ -108,14 +130,16 @@ void AddSimulate(CLI::App& app, Chosen& chosen) {
   auto options = std::make_shared<SimulateOptions>();
   CLI::App& command = AddCommand(app, chosen, "simulate", "the built-in customers as events", options, Simulate);
   MarketOptions& market = options->market;
-  command.add_option("-c,--config", options->config, "name things as this configuration does (default: the bank's own names)");
+  command.add_option("-c,--config", options->config,
+                     "name things as this configuration does (default: the bank's own names)");
   command.add_option("--customers", market.customers, "how many customers")->check(CLI::Range(1, 10'000'000));
   command.add_option("--days", market.days, "event time to simulate")->check(CLI::Range(0.01, 3650.0));
   command.add_option("--seed", market.seed, "everything follows from it");
   command.add_option("--events", market.events, "stop after so many records (default: when the days are over)");
   command.add_option("--visits-per-day", market.visits_per_day, "mean requests per customer");
   command.add_flag("--drift", market.drift, "tastes turn half-way");
-  command.add_option("--dirt", market.dirt, "share of events repeated, late or with garbage beside them")->check(CLI::Range(0.0, 0.9));
+  command.add_option("--dirt", market.dirt, "share of events repeated, late or with garbage beside them")
+      ->check(CLI::Range(0.0, 0.9));
   command.add_option("--out", options->out, "file, one JSON a line (default: stdout)");
   command.add_flag("--keyed", options->keyed, "customer id and a tab before each line");
   command.add_option("--truth", options->truth, "write the planted truth here");
@@ -170,6 +194,7 @@ int RunCommandLine(int argc, char** argv) {
   Chosen chosen;
   AddBench(app, chosen);
   AddCheck(app, chosen);
+  AddInit(app, chosen);
   AddMapping(app, chosen);
   AddRun(app, chosen);
   AddSchema(app, chosen);

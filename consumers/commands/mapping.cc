@@ -1,8 +1,8 @@
 #include "consumers/commands/mapping.h"
 
-#include <cstdio>
-
 #include <fmt/format.h>
+
+#include <cstdio>
 
 #include "consumers/commands/check.h"
 #include "consumers/wire/csv_reader.h"
@@ -18,7 +18,8 @@ int Explain(const Error& error) {
   return ExitCode(error.code);
 }
 
-int Test(const std::vector<std::shared_ptr<const EventMapping>>& mappings, const std::shared_ptr<const CampaignPlan>& plan) {
+int Test(const std::vector<std::shared_ptr<const EventMapping>>& mappings,
+         const std::shared_ptr<const CampaignPlan>& plan) {
   std::size_t failures = 0;
   for (const auto& mapping : mappings) {
     const MappingVerdict verdict = TestMapping(mapping, plan);
@@ -31,8 +32,8 @@ int Test(const std::vector<std::shared_ptr<const EventMapping>>& mappings, const
 
 // One file's records through the decoder; `show` sees each record with what became of it and says whether to go on.
 template <typename Show>
-Status EachRecord(const std::string& path, const std::shared_ptr<const EventMapping>& mapping, const std::shared_ptr<const CampaignPlan>& plan,
-                  Show show) {
+Status EachRecord(const std::string& path, const std::shared_ptr<const EventMapping>& mapping,
+                  const std::shared_ptr<const CampaignPlan>& plan, Show show) {
   auto file = InputFile::Open(path, *mapping);
   if (!file) return tl::unexpected<Error>(file.error());
   EventDecoder decoder(plan, mapping, false);
@@ -53,13 +54,15 @@ Status EachRecord(const std::string& path, const std::shared_ptr<const EventMapp
   }
 }
 
-int Try(const MappingOptions& options, const std::shared_ptr<const EventMapping>& mapping, const std::shared_ptr<const CampaignPlan>& plan) {
+int Try(const MappingOptions& options, const std::shared_ptr<const EventMapping>& mapping,
+        const std::shared_ptr<const CampaignPlan>& plan) {
   std::uint64_t shown = 0;
   for (const std::string& path : options.inputs) {
     const Status status = EachRecord(path, mapping, plan, [&](const std::string&, const DecodedBatch& batch) {
       const Decoded& decoded = batch.records[0];
       if (decoded.bad) fmt::print("bad record {}: {} ({})\n", shown, ReasonText(decoded.reason), decoded.detail);
-      for (std::uint32_t i = 0; i < decoded.size; ++i) fmt::print("{}\n", EventAsText(batch.events[decoded.begin + i], *plan));
+      for (std::uint32_t i = 0; i < decoded.size; ++i)
+        fmt::print("{}\n", EventAsText(batch.events[decoded.begin + i], *plan));
       if (!decoded.bad && decoded.size == 0) fmt::print("record {}: no event\n", shown);
       return ++shown < options.limit;
     });
@@ -68,10 +71,12 @@ int Try(const MappingOptions& options, const std::shared_ptr<const EventMapping>
   return 0;
 }
 
-int Rows(const MappingOptions& options, const std::shared_ptr<const EventMapping>& mapping, const std::shared_ptr<const CampaignPlan>& plan) {
+int Rows(const MappingOptions& options, const std::shared_ptr<const EventMapping>& mapping,
+         const std::shared_ptr<const CampaignPlan>& plan) {
   for (const std::string& path : options.inputs) {
     const Status status = EachRecord(path, mapping, plan, [&](const std::string& value, const DecodedBatch& batch) {
-      if (options.keyed && batch.records[0].size > 0) fmt::print("{}\t", batch.events[batch.records[0].begin].customer_id);
+      if (options.keyed && batch.records[0].size > 0)
+        fmt::print("{}\t", batch.events[batch.records[0].begin].customer_id);
       fmt::print("{}\n", value);
       return true;
     });
@@ -84,12 +89,16 @@ int Rows(const MappingOptions& options, const std::shared_ptr<const EventMapping
 
 int RunMapping(const MappingOptions& options) {
   std::unique_ptr<Config> config;
-  if (!options.config.empty()) config = LoadOrExplain(options.config, options.set);
-  else config = std::move(ParseConfig(DefaultConfigText(), "default").config);
+  if (!options.config.empty())
+    config = LoadOrExplain(options.config, options.set);
+  else
+    config = std::move(ParseConfig(DefaultConfigText(), "default").config);
   if (config == nullptr) return ExitCode(Code::kConfiguration);
   std::vector<std::string> names;
-  if (!options.mapping.empty()) names.push_back(options.mapping);
-  else for (const InputConfig& input : config->events) names.push_back(input.mapping);
+  if (!options.mapping.empty())
+    names.push_back(options.mapping);
+  else
+    for (const InputConfig& input : config->events) names.push_back(input.mapping);
   std::vector<std::shared_ptr<const EventMapping>> mappings;
   bool good = true;
   for (const std::string& name : names) {

@@ -9,13 +9,13 @@ namespace offerstream {
 
 /// Options of `mapping`.
 struct MappingOptions {
-  std::string action{};                      ///< test, try or rows
-  std::string config{};                      ///< whose plan and mappings; empty: the default configuration
-  std::string mapping{};                     ///< a preset or file instead of the configuration's
-  std::vector<std::string> inputs{};         ///< try, rows: files ("-": stdin)
+  std::string action{};               ///< test, try or rows
+  std::string config{};               ///< whose plan and mappings; empty: the default configuration
+  std::string mapping{};              ///< a preset or file instead of the configuration's
+  std::vector<std::string> inputs{};  ///< try, rows: files ("-": stdin)
   std::map<std::string, std::string> set{};
-  bool keyed = false;                        ///< rows: the customer and a tab before each record
-  std::uint64_t limit = 10;                  ///< try: records shown
+  bool keyed = false;        ///< rows: the customer and a tab before each record
+  std::uint64_t limit = 10;  ///< try: records shown
 };
 
 /// test: exit code 4 when a test fails. try: events or reasons of each record on stdout. rows: CSV as JSON lines.

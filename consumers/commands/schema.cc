@@ -1,8 +1,8 @@
 #include "consumers/commands/schema.h"
 
-#include <cstdio>
-
 #include <fmt/format.h>
+
+#include <cstdio>
 
 #include "consumers/config/config.h"
 #include "consumers/config/embedded_files.h"
@@ -11,10 +11,14 @@ namespace offerstream {
 
 int RunSchema(const SchemaOptions& options) {
   std::string text;
-  if (options.what == "config") text = ConfigJsonSchema();
-  else if (options.what == "reference") text = ConfigReference();
-  else if (options.what == "default") text = DefaultConfigText();
-  else text = EmbeddedFile(fmt::format("deploy/schemas/{}.json", options.what));
+  if (options.what == "config")
+    text = ConfigJsonSchema();
+  else if (options.what == "reference")
+    text = ConfigReference();
+  else if (options.what == "default")
+    text = DefaultConfigText();
+  else
+    text = EmbeddedFile(fmt::format("deploy/schemas/{}.json", options.what));
   if (text.empty()) {
     fmt::print(stderr, "no schema '{}'; there are config, mapping, decision, reference and default\n", options.what);
     return ExitCode(Code::kUsage);

@@ -1,8 +1,8 @@
 #include "consumers/commands/version.h"
 
-#include <cstdio>
-
 #include <fmt/format.h>
+
+#include <cstdio>
 
 namespace offerstream {
 
@@ -11,8 +11,10 @@ constexpr const char* kVersion = OFFERSTREAM_VERSION;
 }  // namespace
 
 int RunVersion(const VersionOptions& options) {
-  if (options.json) fmt::print("{{\"version\":\"{}\",\"compiler\":\"{}\"}}\n", kVersion, __VERSION__);
-  else fmt::print("offerstream {} (g++ {})\n", kVersion, __VERSION__);
+  if (options.json)
+    fmt::print("{{\"version\":\"{}\",\"compiler\":\"{}\"}}\n", kVersion, __VERSION__);
+  else
+    fmt::print("offerstream {} (g++ {})\n", kVersion, __VERSION__);
   return 0;
 }
 

@@ -1,8 +1,8 @@
 // Conditions of `eligible`: { all: [...] }, { any: [...] }, { not: ... }, { attribute: a, min:, max: },
 // { attribute: a, is: x }, { attribute: a, in: [x, y] }, { segment: [1, 2] }, { owns: product }.
-#include <algorithm>
-
 #include <fmt/format.h>
+
+#include <algorithm>
 
 #include "consumers/config/plan_builder.h"
 #include "consumers/config/quantity_text.h"
@@ -55,13 +55,16 @@ class ConditionReader {
  private:
   void Alone(const YamlNode& node) {
     for (std::size_t i = 1; i < node.keys.size(); ++i) {
-      mistakes_.Add(node.keys[i].place, fmt::format("eligible: '{}' cannot stand beside '{}'", node.keys[i].text, node.keys[0].text));
+      mistakes_.Add(node.keys[i].place,
+                    fmt::format("eligible: '{}' cannot stand beside '{}'", node.keys[i].text, node.keys[0].text));
     }
   }
   void List(const YamlNode& node, Condition& condition, int depth) {
     const YamlNode& list = node.children[0];
-    if (!list.Is(Kind::kList)) mistakes_.Add(list.place, fmt::format("eligible.{}: a list of conditions is wanted", node.keys[0].text));
-    else for (const YamlNode& child : list.children) condition.children.push_back(Read(child, depth + 1));
+    if (!list.Is(Kind::kList))
+      mistakes_.Add(list.place, fmt::format("eligible.{}: a list of conditions is wanted", node.keys[0].text));
+    else
+      for (const YamlNode& child : list.children) condition.children.push_back(Read(child, depth + 1));
     Alone(node);
   }
   void Segment(const YamlNode& node, Condition& condition) {
@@ -75,8 +78,10 @@ class ConditionReader {
         condition.segments.push_back(static_cast<std::uint32_t>(id));
       }
     };
-    if (value.Is(Kind::kList)) std::for_each(value.children.begin(), value.children.end(), add);
-    else add(value);
+    if (value.Is(Kind::kList))
+      std::for_each(value.children.begin(), value.children.end(), add);
+    else
+      add(value);
     Alone(node);
   }
   void Owns(const YamlNode& node, Condition& condition) {
@@ -98,7 +103,8 @@ class ConditionReader {
     for (const AttributeSpec& attribute : plan_.attributes) known.push_back(attribute.name);
     const auto at = std::find(known.begin(), known.end(), name.text);
     if (!name.Is(Kind::kScalar) || at == known.end()) {
-      mistakes_.AddUnknown(name.place, fmt::format("eligible.attribute: '{}' is not declared in features.attributes", name.text),
+      mistakes_.AddUnknown(name.place,
+                           fmt::format("eligible.attribute: '{}' is not declared in features.attributes", name.text),
                            name.text, known);
       return;
     }
@@ -116,12 +122,14 @@ class ConditionReader {
       } else if (!number && (key.text == "is" || key.text == "in")) {
         Values(node.children[i], condition);
       } else {
-        mistakes_.AddUnknown(key.place, fmt::format("eligible: '{}' does not go with attribute '{}'", key.text, name.text), key.text,
-                             number ? std::vector<std::string>{"min", "max"} : std::vector<std::string>{"is", "in"});
+        mistakes_.AddUnknown(
+            key.place, fmt::format("eligible: '{}' does not go with attribute '{}'", key.text, name.text), key.text,
+            number ? std::vector<std::string>{"min", "max"} : std::vector<std::string>{"is", "in"});
       }
     }
     if (node.keys.size() == 1) {
-      mistakes_.Add(node.place, fmt::format("eligible: attribute '{}' needs {}", name.text, number ? "min or max" : "is or in"));
+      mistakes_.Add(node.place,
+                    fmt::format("eligible: attribute '{}' needs {}", name.text, number ? "min or max" : "is or in"));
     }
   }
   void Values(const YamlNode& value, Condition& condition) {
@@ -133,8 +141,10 @@ class ConditionReader {
       condition.values.push_back(H64(child.text));
       condition.texts.push_back(child.text);
     };
-    if (value.Is(Kind::kList)) std::for_each(value.children.begin(), value.children.end(), add);
-    else add(value);
+    if (value.Is(Kind::kList))
+      std::for_each(value.children.begin(), value.children.end(), add);
+    else
+      add(value);
   }
 
   const CampaignPlan& plan_;

@@ -1,5 +1,6 @@
 #include "consumers/config/config.h"
 
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -7,8 +8,6 @@
 #include <filesystem>
 #include <fstream>
 #include <sstream>
-
-#include <fmt/format.h>
 
 #include "consumers/config/embedded_files.h"
 #include "consumers/config/plan_builder.h"
@@ -61,7 +60,8 @@ std::vector<std::string> Split(std::string_view text, std::string_view by) {
 
 // kafka.common.security.protocol is one key of a pass-through map, dots and all.
 std::vector<std::string> JoinPassedKey(std::vector<std::string> keys, bool environment) {
-  if (keys.size() < 3 || keys[0] != "kafka" || (keys[1] != "common" && keys[1] != "consumer" && keys[1] != "producer")) return keys;
+  if (keys.size() < 3 || keys[0] != "kafka" || (keys[1] != "common" && keys[1] != "consumer" && keys[1] != "producer"))
+    return keys;
   std::string name = keys[2];
   for (std::size_t i = 3; i < keys.size(); ++i) name += "." + keys[i];
   if (environment) std::replace(name.begin(), name.end(), '_', '.');
@@ -69,7 +69,8 @@ std::vector<std::string> JoinPassedKey(std::vector<std::string> keys, bool envir
 }
 
 // Sets root.a.b = value, making maps on the way; a number steps into a list.
-void SetAt(YamlNode& root, const std::vector<std::string>& keys, YamlNode value, const Place& place, Mistakes& mistakes) {
+void SetAt(YamlNode& root, const std::vector<std::string>& keys, YamlNode value, const Place& place,
+           Mistakes& mistakes) {
   YamlNode* node = &root;
   for (std::size_t i = 0; i < keys.size(); ++i) {
     const std::string& key = keys[i];
@@ -77,8 +78,8 @@ void SetAt(YamlNode& root, const std::vector<std::string>& keys, YamlNode value,
       node->kind = Kind::kMap;
       node->place = place;
     }
-    if (node->Is(Kind::kList) && !key.empty() && key.find_first_not_of("0123456789") == std::string::npos && key.size() < 6 &&
-        std::stoul(key) < node->children.size()) {
+    if (node->Is(Kind::kList) && !key.empty() && key.find_first_not_of("0123456789") == std::string::npos &&
+        key.size() < 6 && std::stoul(key) < node->children.size()) {
       node = &node->children[std::stoul(key)];
       continue;
     }
@@ -96,8 +97,8 @@ void SetAt(YamlNode& root, const std::vector<std::string>& keys, YamlNode value,
   *node = std::move(value);
 }
 
-void Override(YamlNode& root, const std::string& source, std::vector<std::string> keys, const std::string& text, Mistakes& mistakes,
-              bool environment) {
+void Override(YamlNode& root, const std::string& source, std::vector<std::string> keys, const std::string& text,
+              Mistakes& mistakes, bool environment) {
   const Place place{std::make_shared<const std::string>(source), 0, 0};
   // A plain value (an address, a path) is a text even where YAML would see a map or a comment.
   std::optional<YamlNode> value;
@@ -165,11 +166,15 @@ std::map<std::string, std::string> ReadPassed(const YamlNode* kafka, std::string
     if (name.size() > 5 && name.ends_with("_file")) {
       name.resize(name.size() - 5);
       auto secret = ReadFile(value);
-      if (!secret) mistakes.Add(node->children[i].place, fmt::format("kafka.{}.{}_file: '{}' cannot be read", section, name, value));
-      else value = secret->substr(0, secret->find_last_not_of("\r\n") + 1);
+      if (!secret)
+        mistakes.Add(node->children[i].place,
+                     fmt::format("kafka.{}.{}_file: '{}' cannot be read", section, name, value));
+      else
+        value = secret->substr(0, secret->find_last_not_of("\r\n") + 1);
     }
     for (const auto& [reserved, reason] : kReserved) {
-      if (name == reserved) mistakes.Add(node->keys[i].place, fmt::format("kafka.{}.{}: is not yours to set: {}", section, name, reason));
+      if (name == reserved)
+        mistakes.Add(node->keys[i].place, fmt::format("kafka.{}.{}: is not yours to set: {}", section, name, reason));
     }
     passed[name] = value;
   }
@@ -177,15 +182,19 @@ std::map<std::string, std::string> ReadPassed(const YamlNode* kafka, std::string
 }
 
 // A preset's name stays; a path is resolved against the configuration's folder and must be there.
-std::string ResolveMapping(const std::string& mapping, const std::string& config_path, const Place& place, Mistakes& mistakes) {
+std::string ResolveMapping(const std::string& mapping, const std::string& config_path, const Place& place,
+                           Mistakes& mistakes) {
   if (!EmbeddedFile(fmt::format("deploy/mappings/{}.yaml", mapping)).empty()) return mapping;
   if (mapping.find('/') == std::string::npos && !mapping.ends_with(".yaml") && !mapping.ends_with(".yml")) {
-    mistakes.AddUnknown(place, fmt::format("no mapping preset '{}'", mapping), mapping, {"segment", "cloudevents", "snowplow"});
+    mistakes.AddUnknown(place, fmt::format("no mapping preset '{}'", mapping), mapping,
+                        {"segment", "cloudevents", "snowplow"});
     return mapping;
   }
-  const fs::path path = fs::path(mapping).is_absolute() ? fs::path(mapping) : fs::path(config_path).parent_path() / mapping;
+  const fs::path path =
+      fs::path(mapping).is_absolute() ? fs::path(mapping) : fs::path(config_path).parent_path() / mapping;
   std::error_code error;
-  if (!fs::is_regular_file(path, error)) mistakes.Add(place, fmt::format("mapping file '{}' is not there", path.string()));
+  if (!fs::is_regular_file(path, error))
+    mistakes.Add(place, fmt::format("mapping file '{}' is not there", path.string()));
   return path.string();
 }
 
@@ -199,14 +208,18 @@ void ReadEvents(const YamlNode& root, Config& config, Mistakes& mistakes) {
     InputConfig input;
     input.topic = ReadText(&node, "events[].topic");
     const YamlNode* mapping = node.Find("mapping");
-    input.mapping = ResolveMapping(ReadText(&node, "events[].mapping"), config.path, mapping != nullptr ? mapping->place : node.place, mistakes);
+    input.mapping = ResolveMapping(ReadText(&node, "events[].mapping"), config.path,
+                                   mapping != nullptr ? mapping->place : node.place, mistakes);
     const std::string bad = ReadText(&node, "events[].on_bad_record");
-    input.on_bad_record = bad == "skip" ? OnBadRecord::kSkip : bad == "fail" ? OnBadRecord::kFail : OnBadRecord::kDeadLetter;
+    input.on_bad_record = bad == "skip"   ? OnBadRecord::kSkip
+                          : bad == "fail" ? OnBadRecord::kFail
+                                          : OnBadRecord::kDeadLetter;
     input.reject_key_mismatch = ReadText(&node, "events[].on_key_mismatch") == "reject";
     input.format = ReadText(&node, "events[].format");
     if (input.format == "auto") input.format.clear();
     for (const InputConfig& other : config.events) {
-      if (other.topic == input.topic) mistakes.Add(node.place, fmt::format("events: topic '{}' is given twice", input.topic));
+      if (other.topic == input.topic)
+        mistakes.Add(node.place, fmt::format("events: topic '{}' is given twice", input.topic));
     }
     config.events.push_back(std::move(input));
   }
@@ -247,8 +260,8 @@ void ReadProcess(const YamlNode& root, Config& config, Mistakes& mistakes) {
   config.dev = ReadBool(&root, "dev");
 }
 
-LoadedConfig Build(const std::string& text, const std::string& path, const std::map<std::string, std::string>& overrides,
-                   bool environment) {
+LoadedConfig Build(const std::string& text, const std::string& path,
+                   const std::map<std::string, std::string>& overrides, bool environment) {
   LoadedConfig loaded;
   Mistakes mistakes;
   auto root = ParseYaml(text, path, mistakes);
@@ -281,7 +294,8 @@ LoadedConfig LoadConfig(const std::string& path, const std::map<std::string, std
   return loaded;
 }
 
-LoadedConfig ParseConfig(const std::string& text, const std::string& path, const std::map<std::string, std::string>& overrides) {
+LoadedConfig ParseConfig(const std::string& text, const std::string& path,
+                         const std::map<std::string, std::string>& overrides) {
   return Build(text, path, overrides, false);
 }
 

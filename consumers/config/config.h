@@ -18,10 +18,10 @@ enum class OnBadRecord : std::uint8_t { kDeadLetter, kSkip, kFail };
 /// One input topic (or, offline, the mapping of the files).
 struct InputConfig {
   std::string topic = "events";
-  std::string mapping = "segment";      ///< a preset's name or a path, resolved against the configuration's folder
+  std::string mapping = "segment";  ///< a preset's name or a path, resolved against the configuration's folder
   OnBadRecord on_bad_record = OnBadRecord::kDeadLetter;
   bool reject_key_mismatch = true;
-  std::string format{};                   ///< "" = recognise; json, cloudevents, confluent
+  std::string format{};  ///< "" = recognise; json, cloudevents, confluent
 };
 
 /// How the brokers are reached; names librdkafka knows, the few this program owns are refused with the reason.
@@ -33,23 +33,23 @@ struct KafkaConfig {
 /// Everything `offerstream` is told. Keys, defaults, ranges and effects stand once, in the settings table (config.cc),
 /// from which the reference page and the JSON Schema are made.
 struct Config {
-  std::string path{};                     ///< of the file, for messages
+  std::string path{};  ///< of the file, for messages
   std::string app_id = "offerstream", instance = "offerstream-0";
   KafkaConfig kafka{};
   std::vector<InputConfig> events{};
   std::string decisions_topic = "decisions", caps_topic = "caps";
   std::string state_dir = "/var/lib/offerstream";
   std::uint64_t state_memory = 2ull << 30;
-  std::uint32_t state_shards = 0;       ///< 0: auto
+  std::uint32_t state_shards = 0;  ///< 0: auto
   Duration recovery_target = 10'000;
   Duration commit_interval = 100, commit_pause = 10;
   std::uint32_t commit_events_max = 20'000;
   std::uint64_t commit_bytes_max = 64ull << 20;
   Duration idle_after = 30'000;
-  std::string http_listen = "127.0.0.1:8080";   ///< "" = off
+  std::string http_listen = "127.0.0.1:8080";  ///< "" = off
   std::string log_level = "info", log_format = "text";
   std::uint32_t metrics_max_offers = 200;
-  bool dev = false;                     ///< silences replication warnings
+  bool dev = false;  ///< silences replication warnings
   std::shared_ptr<const CampaignPlan> plan{};
 
   // Internal topics.
@@ -70,7 +70,7 @@ struct ConfigError {
 /// Reads and checks everything; all errors at once. Precedence: default < file < environment OFFERSTREAM__A__B < flag
 /// (`overrides`: dotted key -> YAML text). Never throws.
 struct LoadedConfig {
-  std::unique_ptr<Config> config{};              ///< null when there are errors
+  std::unique_ptr<Config> config{};  ///< null when there are errors
   std::vector<ConfigError> errors{}, warnings{};
 };
 LoadedConfig LoadConfig(const std::string& path, const std::map<std::string, std::string>& overrides = {});

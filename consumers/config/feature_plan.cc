@@ -1,7 +1,7 @@
 // The feature schema from section `features`: which numbers a model sees, in which order, under which names.
-#include <set>
-
 #include <fmt/format.h>
+
+#include <set>
 
 #include "consumers/config/plan_builder.h"
 #include "consumers/config/quantity_text.h"
@@ -18,11 +18,12 @@ using Kind = YamlNode::Kind;
 // Centre and scale of each profile number on customers of a bank or a shop: close is enough, the prior needs numbers
 // of the order of one.
 constexpr ScaledNumber kScales[] = {
-    {ProfileNumber::kRecency, 3.0, 1.5},       {ProfileNumber::kFrequency, 1.0, 1.0},  {ProfileNumber::kMonetary, 4.0, 2.0},
-    {ProfileNumber::kDeposits, 3.0, 3.0},      {ProfileNumber::kWithdrawals, 3.0, 3.0}, {ProfileNumber::kNetFlow, 0.0, 4.0},
-    {ProfileNumber::kTenure, 4.0, 2.0},        {ProfileNumber::kProductsOwned, 1.0, 1.0},
-    {ProfileNumber::kDaysSinceClick, 3.5, 2.0}, {ProfileNumber::kClickRate, 0.05, 0.05}, {ProfileNumber::kEngagement, 1.0, 1.0},
-    {ProfileNumber::kImpressions, 1.5, 1.0},
+    {ProfileNumber::kRecency, 3.0, 1.5},        {ProfileNumber::kFrequency, 1.0, 1.0},
+    {ProfileNumber::kMonetary, 4.0, 2.0},       {ProfileNumber::kDeposits, 3.0, 3.0},
+    {ProfileNumber::kWithdrawals, 3.0, 3.0},    {ProfileNumber::kNetFlow, 0.0, 4.0},
+    {ProfileNumber::kTenure, 4.0, 2.0},         {ProfileNumber::kProductsOwned, 1.0, 1.0},
+    {ProfileNumber::kDaysSinceClick, 3.5, 2.0}, {ProfileNumber::kClickRate, 0.05, 0.05},
+    {ProfileNumber::kEngagement, 1.0, 1.0},     {ProfileNumber::kImpressions, 1.5, 1.0},
 };
 static_assert(std::size(kScales) == kProfileNumbers);
 
@@ -50,7 +51,8 @@ class FeatureBuilder {
     Block("products");
     Time();
     const bool segment = Bool("features.segment", !plan_.segments.features.empty());
-    if (segment && plan_.segments.features.empty()) Wrong("segment", "segments are turned off (segments.features is empty)");
+    if (segment && plan_.segments.features.empty())
+      Wrong("segment", "segments are turned off (segments.features is empty)");
     if (segment) {
       for (std::size_t slot = 0; slot < SegmentView::kSlots; ++slot) {
         Add({FeatureKind::kSegmentSlot, 0, Index(slot), 0, 1, fmt::format("segment={}", slot)});
@@ -70,16 +72,20 @@ class FeatureBuilder {
   static std::uint16_t Index(std::size_t i) { return static_cast<std::uint16_t>(i); }
   void Add(FeatureSpec feature) {
     if (!names_.insert(feature.name).second) {
-      mistakes_.Add(node_ != nullptr ? node_->place : root_.place, fmt::format("features: two are called '{}'", feature.name));
+      mistakes_.Add(node_ != nullptr ? node_->place : root_.place,
+                    fmt::format("features: two are called '{}'", feature.name));
     }
     schema().features.push_back(std::move(feature));
   }
   // Ends a block: what was added since the last one counts under this name.
   void Block(std::string_view name) {
-    if (schema().size() > counted_) blocks_ += fmt::format("{}{} {}", blocks_.empty() ? "" : ", ", name, schema().size() - counted_);
+    if (schema().size() > counted_)
+      blocks_ += fmt::format("{}{} {}", blocks_.empty() ? "" : ", ", name, schema().size() - counted_);
     counted_ = schema().size();
   }
-  bool Bool(std::string_view path, bool standard) { return ReadNode(node_, path) != nullptr ? ReadBool(node_, path) : standard; }
+  bool Bool(std::string_view path, bool standard) {
+    return ReadNode(node_, path) != nullptr ? ReadBool(node_, path) : standard;
+  }
   void Wrong(std::string_view key, std::string_view message) {
     const YamlNode* child = node_ != nullptr ? node_->Find(key) : nullptr;
     mistakes_.Add(child != nullptr ? child->place : root_.place, fmt::format("features.{}: {}", key, message));
@@ -101,7 +107,8 @@ class FeatureBuilder {
         Add({FeatureKind::kAttributeLevel, Index(i), 0, 0, 1, attribute.name});
       } else {
         for (std::size_t level = 0; level < attribute.levels.size(); ++level) {
-          Add({FeatureKind::kAttributeLevel, Index(i), Index(level), 0, 1, attribute.name + "=" + attribute.levels[level]});
+          Add({FeatureKind::kAttributeLevel, Index(i), Index(level), 0, 1,
+               attribute.name + "=" + attribute.levels[level]});
         }
       }
     }
@@ -115,7 +122,8 @@ class FeatureBuilder {
       Add({FeatureKind::kHourCos, 0, 0, 0, 1, "hour_cos"});
     }
     if (time == "week" || time == "true") {
-      for (std::size_t day = 0; day < 7; ++day) Add({FeatureKind::kWeekday, 0, Index(day), 0, 1, fmt::format("weekday={}", kWeekdays[day])});
+      for (std::size_t day = 0; day < 7; ++day)
+        Add({FeatureKind::kWeekday, 0, Index(day), 0, 1, fmt::format("weekday={}", kWeekdays[day])});
     }
     Block("time");
   }
@@ -137,7 +145,8 @@ class FeatureBuilder {
     if (!segment) Wrong("crosses", "segment x channel needs features.segment");
     for (std::size_t slot = 0; slot < SegmentView::kSlots; ++slot) {
       for (std::size_t c = 0; c < channels; ++c) {
-        Add({FeatureKind::kSegmentChannel, Index(c), Index(slot), 0, 1, fmt::format("segment={}*channel={}", slot, plan_.channels[c].id)});
+        Add({FeatureKind::kSegmentChannel, Index(c), Index(slot), 0, 1,
+             fmt::format("segment={}*channel={}", slot, plan_.channels[c].id)});
       }
     }
     Block("crosses");
@@ -150,8 +159,8 @@ class FeatureBuilder {
     bool wanted = false;
     const bool list = crosses->Is(Kind::kList);
     for (const YamlNode& pair : crosses->children) {
-      const bool known = list && pair.Is(Kind::kList) && pair.children.size() == 2 && pair.children[0].text == "segment" &&
-                         pair.children[1].text == "channel";
+      const bool known = list && pair.Is(Kind::kList) && pair.children.size() == 2 &&
+                         pair.children[0].text == "segment" && pair.children[1].text == "channel";
       if (!known) mistakes_.Add(pair.place, "features.crosses: only [segment, channel] is supported yet");
       wanted = wanted || known;
     }
@@ -176,7 +185,8 @@ class FeatureBuilder {
 };
 
 // One entry of a list of profile numbers.
-void ReadScaledNumber(const YamlNode& node, std::string_view path, std::vector<ScaledNumber>& numbers, Mistakes& mistakes) {
+void ReadScaledNumber(const YamlNode& node, std::string_view path, std::vector<ScaledNumber>& numbers,
+                      Mistakes& mistakes) {
   const YamlNode* name = node.Is(Kind::kMap) ? node.Find("name") : &node;
   if (name == nullptr || !name->Is(Kind::kScalar)) {
     mistakes.Add(node.place, fmt::format("{}: a name or {{name, center, scale}} is wanted", path));
@@ -202,15 +212,18 @@ void ReadScaledNumber(const YamlNode& node, std::string_view path, std::vector<S
     double parsed = 0;
     if (key == "name") continue;
     if (key != "center" && key != "scale") {
-      mistakes.AddUnknown(node.keys[i].place, fmt::format("{}.{}: unknown key", path, key), key, {"name", "center", "scale"});
+      mistakes.AddUnknown(node.keys[i].place, fmt::format("{}.{}: unknown key", path, key), key,
+                          {"name", "center", "scale"});
     } else if (!value.Is(Kind::kScalar) || !ParseNumber(value.text, parsed) || (key == "scale" && parsed <= 0)) {
-      mistakes.Add(value.place, fmt::format("{}.{}: a {}number is wanted", path, key, key == "scale" ? "positive " : ""));
+      mistakes.Add(value.place,
+                   fmt::format("{}.{}: a {}number is wanted", path, key, key == "scale" ? "positive " : ""));
     } else {
       (key == "center" ? number.centre : number.scale) = parsed;
     }
   }
   for (const ScaledNumber& other : numbers) {
-    if (other.number == number.number) mistakes.Add(name->place, fmt::format("{}: '{}' is given twice", path, name->text));
+    if (other.number == number.number)
+      mistakes.Add(name->place, fmt::format("{}: '{}' is given twice", path, name->text));
   }
   numbers.push_back(number);
 }

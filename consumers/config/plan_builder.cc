@@ -1,10 +1,10 @@
 #include "consumers/config/plan_builder.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <functional>
 #include <set>
-
-#include <fmt/format.h>
 
 #include "consumers/config/settings.h"
 #include "models/domain/event.h"
@@ -95,8 +95,9 @@ class PlanBuilder {
       channel.cap.max = static_cast<std::uint16_t>(ReadInteger(cap, "channels.*.cap.max"));
       channel.cap.learn = ReadBool(cap, "channels.*.cap.learn");
       if (channel.cap.start > channel.cap.max) {
-        mistakes_.Add(cap != nullptr ? PlaceOf(*cap, "start") : key.place,
-                      fmt::format("channels.{}.cap.start: {} is above cap.max {}", key.text, channel.cap.start, channel.cap.max));
+        mistakes_.Add(
+            cap != nullptr ? PlaceOf(*cap, "start") : key.place,
+            fmt::format("channels.{}.cap.start: {} is above cap.max {}", key.text, channel.cap.start, channel.cap.max));
       }
       plan_->channels.push_back(std::move(channel));
     });
@@ -119,21 +120,25 @@ class PlanBuilder {
     EachNamed(root_.Find("outcomes"), [&](const YamlNode::Key& key, const YamlNode& node) {
       const bool standard = key.text == "click" || key.text == "conversion";
       const std::string kind = node.Find("kind") != nullptr ? ReadText(&node, "outcomes.*.kind")
-                               : standard ? key.text : "history";
+                               : standard                   ? key.text
+                                                            : "history";
       if (standard ? kind != key.text : kind != "history") {
-        mistakes_.Add(PlaceOf(node, "kind"), fmt::format("outcomes.{}.kind: must be {}", key.text, standard ? key.text : "history"));
+        mistakes_.Add(PlaceOf(node, "kind"),
+                      fmt::format("outcomes.{}.kind: must be {}", key.text, standard ? key.text : "history"));
       }
       OutcomeSpec* outcome = nullptr;
       for (OutcomeSpec& known : plan_->outcomes) outcome = known.id == key.text ? &known : outcome;
       if (outcome == nullptr) {
         if (plan_->outcomes.size() == kOutcomesMax) {
-          mistakes_.Add(key.place, fmt::format("outcomes.{}: more than {} outcomes, click and conversion counted", key.text, kOutcomesMax));
+          mistakes_.Add(key.place, fmt::format("outcomes.{}: more than {} outcomes, click and conversion counted",
+                                               key.text, kOutcomesMax));
           return;
         }
         outcome = &plan_->outcomes.emplace_back();
         outcome->id = key.text;
       }
-      outcome->window = node.Find("window") != nullptr ? ReadDuration(&node, "outcomes.*.window") : OutcomeWindow(key.text);
+      outcome->window =
+          node.Find("window") != nullptr ? ReadDuration(&node, "outcomes.*.window") : OutcomeWindow(key.text);
       outcome->value_from_event = ReadText(&node, "outcomes.*.value") == "from_event";
     });
   }
@@ -162,7 +167,9 @@ class PlanBuilder {
       AttributeSpec attribute;
       attribute.name = ReadText(&node, "features.attributes[].name");
       const std::string type = ReadText(&node, "features.attributes[].type");
-      attribute.type = type == "category" ? AttributeType::kCategory : type == "bool" ? AttributeType::kBool : AttributeType::kNumber;
+      attribute.type = type == "category" ? AttributeType::kCategory
+                       : type == "bool"   ? AttributeType::kBool
+                                          : AttributeType::kNumber;
       attribute.centre = ReadNumber(&node, "features.attributes[].center");
       attribute.scale = ReadNumber(&node, "features.attributes[].scale");
       attribute.levels = ReadTexts(&node, "features.attributes[].levels");
@@ -216,7 +223,8 @@ class PlanBuilder {
       const std::string product = ReadText(&node, "offers[].product");
       if (!product.empty()) offer.product = ProductIndex(Resolve(node, "product", name, product, products, "product"));
       offer.goal = OutcomeIndex(Resolve(node, "goal", name, ReadText(&node, "offers[].goal"), outcomes, "outcome"));
-      if (!offer.repeatable && product.empty()) mistakes_.Add(PlaceOf(node, "repeatable"), name + ".repeatable: false needs a product");
+      if (!offer.repeatable && product.empty())
+        mistakes_.Add(PlaceOf(node, "repeatable"), name + ".repeatable: false needs a product");
       OfferChannels(node, name, channels, offer);
       if (const YamlNode* eligible = ReadNode(&node, "offers[].eligible")) {
         offer.eligible = ReadCondition(*eligible, *plan_, mistakes_);
@@ -225,7 +233,8 @@ class PlanBuilder {
     });
   }
 
-  void OfferChannels(const YamlNode& node, const std::string& name, const std::vector<std::string>& channels, OfferSpec& offer) {
+  void OfferChannels(const YamlNode& node, const std::string& name, const std::vector<std::string>& channels,
+                     OfferSpec& offer) {
     const YamlNode* list = node.Find("channels");
     if (list == nullptr || !list->Is(Kind::kList)) {
       for (std::size_t i = 0; i < channels.size(); ++i) offer.channels.emplace_back(i);
@@ -237,7 +246,8 @@ class PlanBuilder {
       if (!child.Is(Kind::kScalar)) continue;
       const auto at = std::find(channels.begin(), channels.end(), child.text);
       if (at == channels.end()) {
-        mistakes_.AddUnknown(child.place, fmt::format("{}.channels[{}]: no channel '{}'", name, i, child.text), child.text, channels);
+        mistakes_.AddUnknown(child.place, fmt::format("{}.channels[{}]: no channel '{}'", name, i, child.text),
+                             child.text, channels);
       } else {
         indices.insert(static_cast<std::uint16_t>(at - channels.begin()));
       }
@@ -296,7 +306,8 @@ class PlanBuilder {
     plan_->learning.level_half_life = ReadDuration(half_life, "learning.half_life.level");
     plan_->learning.slope_half_life = ReadDuration(half_life, "learning.half_life.slope");
     plan_->learning.adopt = ReadText(learning, "learning.adopt") == "commit";
-    plan_->learning.snapshot_observations = static_cast<std::uint32_t>(ReadInteger(snapshot, "learning.snapshot.observations"));
+    plan_->learning.snapshot_observations =
+        static_cast<std::uint32_t>(ReadInteger(snapshot, "learning.snapshot.observations"));
     plan_->learning.snapshot_every = ReadDuration(snapshot, "learning.snapshot.every");
   }
 

@@ -8,8 +8,8 @@
 
 namespace offerstream {
 
-/// Builds the plan. REQUIRES: CheckSettings has seen `root` (its mistakes are not told again). Bad references and whatever
-/// the table cannot see are added to `mistakes`; the plan is then incomplete and must be dropped.
+/// Builds the plan. REQUIRES: CheckSettings has seen `root` (its mistakes are not told again). Bad references and
+/// whatever the table cannot see are added to `mistakes`; the plan is then incomplete and must be dropped.
 std::shared_ptr<CampaignPlan> BuildPlan(const YamlNode& root, std::uint32_t epoch, Mistakes& mistakes);
 
 /// The plan's features from section `features`; REQUIRES: channels, products, attributes and segments are set.
@@ -23,7 +23,8 @@ struct ScaledNumber {
   ProfileNumber number = ProfileNumber::kRecency;
   double centre = 0, scale = 1;
 };
-/// Reads a list of names or {name, center, scale} (features.profile, segments.features); the default of `path` when absent.
+/// Reads a list of names or {name, center, scale} (features.profile, segments.features); the default of `path` when
+/// absent.
 std::vector<ScaledNumber> ReadScaledNumbers(const YamlNode* parent, std::string_view path, Mistakes& mistakes);
 
 /// Canonical text of a plan: reads back to the identical plan; CampaignPlan.text.

@@ -1,9 +1,9 @@
 // The canonical text of a plan: everything resolved and written out, defaults too, so that a later version with other
 // defaults still reads the plan that was in force.
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <iterator>
-
-#include <fmt/format.h>
 
 #include "consumers/config/plan_builder.h"
 #include "consumers/config/quantity_text.h"
@@ -25,31 +25,39 @@ class PlanWriter {
     Line("version: 1");
     Line("currency: {}", YamlScalar(plan_.currency));
     Line("app: {{ id: {} }}", YamlScalar(plan_.app_id));
-    Line("time: {{ lateness: {}, dedup_horizon: {} }}", DurationText(plan_.lateness), DurationText(plan_.dedup_horizon));
+    Line("time: {{ lateness: {}, dedup_horizon: {} }}", DurationText(plan_.lateness),
+         DurationText(plan_.dedup_horizon));
     Line("decisions: {{ detail: {} }}", plan_.compact_decisions ? "compact" : "full");
     Line("channels:");
     for (const ChannelSpec& c : plan_.channels) {
-      Line("  {}: {{ cost: {}, cap: {{ window: {}, start: {}, max: {}, learn: {} }}, cooldown: {}, unsubscribe_value: {} }}",
-           YamlScalar(c.id), c.cost, DurationText(c.cap.window), c.cap.start, c.cap.max, c.cap.learn, DurationText(c.cooldown),
-           c.unsubscribe_value);
+      Line(
+          "  {}: {{ cost: {}, cap: {{ window: {}, start: {}, max: {}, learn: {} }}, cooldown: {}, unsubscribe_value: "
+          "{} }}",
+          YamlScalar(c.id), c.cost, DurationText(c.cap.window), c.cap.start, c.cap.max, c.cap.learn,
+          DurationText(c.cooldown), c.unsubscribe_value);
     }
     Line("products: [{}", plan_.products.empty() ? "]" : "");
     for (const ProductSpec& p : plan_.products) {
-      Line("  {{ id: {}, category: {} }}{}", YamlScalar(p.id), YamlScalar(p.category), &p == &plan_.products.back() ? "]" : ",");
+      Line("  {{ id: {}, category: {} }}{}", YamlScalar(p.id), YamlScalar(p.category),
+           &p == &plan_.products.back() ? "]" : ",");
     }
     Offers();
     Line("outcomes:");
     for (const OutcomeSpec& o : plan_.outcomes) {
-      Line("  {}: {{ window: {}, value: {} }}", YamlScalar(o.id), DurationText(o.window), o.value_from_event ? "from_event" : "none");
+      Line("  {}: {{ window: {}, value: {} }}", YamlScalar(o.id), DurationText(o.window),
+           o.value_from_event ? "from_event" : "none");
     }
-    Line("consent: {{ opt_in: {}, channels_from: {} }}", plan_.consent.opt_in, plan_.consent.from_attributes ? "attributes" : "none");
+    Line("consent: {{ opt_in: {}, channels_from: {} }}", plan_.consent.opt_in,
+         plan_.consent.from_attributes ? "attributes" : "none");
     Deciding();
     Features();
-    Line("segments: {{ features: [{}], k: {} }}", Segments(), plan_.segments.k == 0 ? "auto" : fmt::to_string(plan_.segments.k));
+    Line("segments: {{ features: [{}], k: {} }}", Segments(),
+         plan_.segments.k == 0 ? "auto" : fmt::to_string(plan_.segments.k));
     const LearningSpec& l = plan_.learning;
-    Line("learning: {{ half_life: {{ level: {}, slope: {} }}, adopt: {}, snapshot: {{ observations: {}, every: {} }} }}",
-         DurationText(l.level_half_life), DurationText(l.slope_half_life), l.adopt ? "commit" : "never", l.snapshot_observations,
-         DurationText(l.snapshot_every));
+    Line(
+        "learning: {{ half_life: {{ level: {}, slope: {} }}, adopt: {}, snapshot: {{ observations: {}, every: {} }} }}",
+        DurationText(l.level_half_life), DurationText(l.slope_half_life), l.adopt ? "commit" : "never",
+        l.snapshot_observations, DurationText(l.snapshot_every));
     return std::move(out_);
   }
 
@@ -66,7 +74,8 @@ class PlanWriter {
       std::string line = fmt::format("  - {{ id: {}, campaign: {}", YamlScalar(o.id), YamlScalar(o.campaign_id));
       if (o.product.known()) line += ", product: " + YamlScalar(plan_.products[o.product.value].id);
       std::string channels;
-      for (const ChannelIndex c : o.channels) channels += (channels.empty() ? "" : ", ") + YamlScalar(plan_.channels[c.value].id);
+      for (const ChannelIndex c : o.channels)
+        channels += (channels.empty() ? "" : ", ") + YamlScalar(plan_.channels[c.value].id);
       line += fmt::format(", channels: [{}], value: {}, goal: {}, lever: {}", channels, o.value,
                           YamlScalar(plan_.outcomes[o.goal.value].id), o.lever);
       if (o.starts != kNever) line += ", starts: " + YamlScalar(FormatTime(o.starts));
@@ -81,7 +90,8 @@ class PlanWriter {
     std::string parts;
     const auto add = [&](const std::string& part) { parts += (parts.empty() ? "" : ", ") + part; };
     switch (c.op) {
-      case Op::kAll: case Op::kAny:
+      case Op::kAll:
+      case Op::kAny:
         for (const Condition& child : c.children) add(ConditionText(child));
         return fmt::format("{{ {}: [{}] }}", c.op == Op::kAll ? "all" : "any", parts);
       case Op::kNot:
@@ -108,17 +118,21 @@ class PlanWriter {
   void Deciding() {
     std::string kinds, placements;
     for (std::size_t k = 0; k < kEventKinds; ++k) {
-      if ((plan_.decide.trigger_kinds >> k & 1) != 0) kinds += fmt::format("{}{}", kinds.empty() ? "" : ", ", Name(static_cast<EventKind>(k)));
+      if ((plan_.decide.trigger_kinds >> k & 1) != 0)
+        kinds += fmt::format("{}{}", kinds.empty() ? "" : ", ", Name(static_cast<EventKind>(k)));
     }
-    for (const std::string& placement : plan_.decide.placements) placements += (placements.empty() ? "" : ", ") + YamlScalar(placement);
+    for (const std::string& placement : plan_.decide.placements)
+      placements += (placements.empty() ? "" : ", ") + YamlScalar(placement);
     Line("decide: {{ on: [{}], min_interval: {}, valid_for: {}, placements: [{}], threshold: {} }}", kinds,
-         DurationText(plan_.decide.min_interval), DurationText(plan_.decide.valid_for), placements, plan_.decide.threshold);
+         DurationText(plan_.decide.min_interval), DurationText(plan_.decide.valid_for), placements,
+         plan_.decide.threshold);
     constexpr std::string_view kPolicies[] = {"inverse_gap", "squarecb", "epsilon_greedy", "thompson", "greedy"};
     const ExploreSpec& e = plan_.explore;
     Line("explore: {{ policy: {}, kappa: {}, gamma0: {}, epsilon: {}, lottery: {}, cap_lottery: {}, seed: {} }}",
          kPolicies[static_cast<std::size_t>(e.policy)], e.kappa, e.gamma0, e.epsilon, e.lottery, e.cap_lottery, e.seed);
     const ExperimentSpec& x = plan_.experiment;
-    Line("experiment: {{ holdout: {}, random: {}, salt: {}, horizon: {} }}", x.holdout, x.random, YamlScalar(x.salt), DurationText(x.horizon));
+    Line("experiment: {{ holdout: {}, random: {}, salt: {}, horizon: {} }}", x.holdout, x.random, YamlScalar(x.salt),
+         DurationText(x.horizon));
   }
 
   bool Has(FeatureKind kind, std::size_t index = SIZE_MAX) const {
@@ -134,7 +148,8 @@ class PlanWriter {
       const bool feature = Has(FeatureKind::kAttributeNumber, i) || Has(FeatureKind::kAttributeLevel, i);
       std::string line = fmt::format("    - {{ name: {}, type: ", YamlScalar(a.name));
       if (a.type == AttributeType::kNumber) {
-        line += fmt::format("number, center: {}, scale: {}, missing: {}", a.centre, a.scale, Has(FeatureKind::kAttributeMissing, i));
+        line += fmt::format("number, center: {}, scale: {}, missing: {}", a.centre, a.scale,
+                            Has(FeatureKind::kAttributeMissing, i));
       } else if (a.type == AttributeType::kBool) {
         line += "bool";
       } else {
@@ -147,7 +162,8 @@ class PlanWriter {
     if (plan_.attributes.empty()) Line("    []");
     std::string profile;
     for (const FeatureSpec& f : plan_.features.features) {
-      if (f.kind == FeatureKind::kProfileNumber) profile += Scaled(profile, static_cast<ProfileNumber>(f.index), f.centre, f.scale);
+      if (f.kind == FeatureKind::kProfileNumber)
+        profile += Scaled(profile, static_cast<ProfileNumber>(f.index), f.centre, f.scale);
     }
     Line("  profile: [{}]", profile);
     Line("  products: {}", Has(FeatureKind::kOwnsProduct));
@@ -160,7 +176,8 @@ class PlanWriter {
   }
 
   static std::string Scaled(const std::string& before, ProfileNumber number, double centre, double scale) {
-    return fmt::format("{}{{ name: {}, center: {}, scale: {} }}", before.empty() ? "" : ", ", Name(number), centre, scale);
+    return fmt::format("{}{{ name: {}, center: {}, scale: {} }}", before.empty() ? "" : ", ", Name(number), centre,
+                       scale);
   }
   std::string Segments() const {
     std::string text;

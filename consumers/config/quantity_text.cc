@@ -1,10 +1,10 @@
 #include "consumers/config/quantity_text.h"
 
+#include <fmt/format.h>
+
 #include <charconv>
 #include <cmath>
 #include <utility>
-
-#include <fmt/format.h>
 
 namespace offerstream {
 

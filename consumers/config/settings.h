@@ -13,26 +13,32 @@ namespace offerstream {
 
 /// What may stand at a key.
 enum class SettingType : std::uint8_t {
-  kSection,      ///< a map with the keys below it
-  kList,         ///< a list of maps: keys stand under "path[]"
-  kTable,        ///< a map from names to maps: keys stand under "path.*"
-  kText, kInteger, kNumber, kBool, kDuration, kSize, kTime,
-  kChoice,       ///< one of `choices`
-  kTexts,        ///< a list of texts, each one of `choices` if given
-  kPass,         ///< a map of texts, passed on as it is
-  kFree,         ///< read by its own reader (eligibility, feature lists)
-  kLater,        ///< named in the plan of the product, refused now
+  kSection,  ///< a map with the keys below it
+  kList,     ///< a list of maps: keys stand under "path[]"
+  kTable,    ///< a map from names to maps: keys stand under "path.*"
+  kText,
+  kInteger,
+  kNumber,
+  kBool,
+  kDuration,
+  kSize,
+  kTime,
+  kChoice,  ///< one of `choices`
+  kTexts,   ///< a list of texts, each one of `choices` if given
+  kPass,    ///< a map of texts, passed on as it is
+  kFree,    ///< read by its own reader (eligibility, feature lists)
+  kLater,   ///< named in the plan of the product, refused now
 };
 
 /// One line of the table. Ranges: numbers as they are, durations in milliseconds, sizes in bytes, texts in bytes.
 struct Setting {
   std::string_view path;
   SettingType type;
-  std::string_view standard;     ///< default as YAML; "" = none
+  std::string_view standard;  ///< default as YAML; "" = none
   double min, max;
-  std::string_view choices;      ///< "a|b|c"; for kInteger an extra word allowed ("auto")
+  std::string_view choices;  ///< "a|b|c"; for kInteger an extra word allowed ("auto")
   bool required;
-  std::string_view effect;       ///< what it does, one sentence
+  std::string_view effect;  ///< what it does, one sentence
 };
 
 /// The whole table, sections before what they contain.
@@ -46,7 +52,8 @@ std::vector<std::string> Choices(const Setting& setting);
 void CheckSettings(const YamlNode& root, Mistakes& mistakes);
 
 /// Typed reads after CheckSettings, of the key that ends `path`, from its parent map (null or absent: the default). A
-/// value of the wrong form has been reported; it reads as the default here, so that reading can go on to further mistakes.
+/// value of the wrong form has been reported; it reads as the default here, so that reading can go on to further
+/// mistakes.
 std::string ReadText(const YamlNode* parent, std::string_view path);
 double ReadNumber(const YamlNode* parent, std::string_view path);
 /// The extra word of the setting ("auto") reads as `word_value`.

@@ -1,8 +1,8 @@
 // The check of a configuration against the settings table, and the typed reads that rely on it.
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <map>
-
-#include <fmt/format.h>
 
 #include "consumers/config/quantity_text.h"
 #include "consumers/config/settings.h"
@@ -38,22 +38,36 @@ std::map<std::string, const Setting*> KeysBelow(std::string_view path) {
 
 std::string WantedText(const Setting& setting) {
   switch (setting.type) {
-    case T::kSection: case T::kTable: case T::kPass: return "a map of keys";
-    case T::kList: return "a list of maps";
-    case T::kTexts: return "a list of texts, like [a, b]";
-    case T::kText: return "a text";
-    case T::kInteger: return setting.choices.empty() ? "a whole number" : fmt::format("a whole number or '{}'", setting.choices);
-    case T::kNumber: return "a number";
-    case T::kBool: return "true or false";
-    case T::kDuration: return "a duration like 90s, 10m, 6h or 7d";
-    case T::kSize: return "a size like 64MiB or 2GiB";
-    case T::kTime: return "a date like 2026-01-31 or a time like 2026-01-31T08:00:00Z";
+    case T::kSection:
+    case T::kTable:
+    case T::kPass:
+      return "a map of keys";
+    case T::kList:
+      return "a list of maps";
+    case T::kTexts:
+      return "a list of texts, like [a, b]";
+    case T::kText:
+      return "a text";
+    case T::kInteger:
+      return setting.choices.empty() ? "a whole number" : fmt::format("a whole number or '{}'", setting.choices);
+    case T::kNumber:
+      return "a number";
+    case T::kBool:
+      return "true or false";
+    case T::kDuration:
+      return "a duration like 90s, 10m, 6h or 7d";
+    case T::kSize:
+      return "a size like 64MiB or 2GiB";
+    case T::kTime:
+      return "a date like 2026-01-31 or a time like 2026-01-31T08:00:00Z";
     case T::kChoice: {
       std::string words;
       for (const std::string& word : Choices(setting)) words += (words.empty() ? "" : ", ") + word;
       return "one of " + words;
     }
-    case T::kFree: case T::kLater: break;
+    case T::kFree:
+    case T::kLater:
+      break;
   }
   return "something else";
 }
@@ -101,7 +115,9 @@ class Check {
  private:
   void Wrong(const Setting& setting, const YamlNode& node, const std::string& name) {
     std::string got = node.Is(Kind::kScalar) ? fmt::format("'{}'", node.text)
-                      : node.Is(Kind::kList) ? "a list" : node.Is(Kind::kMap) ? "a map" : "nothing";
+                      : node.Is(Kind::kList) ? "a list"
+                      : node.Is(Kind::kMap)  ? "a map"
+                                             : "nothing";
     const std::string message = fmt::format("{}: {} is wanted, not {}", name, WantedText(setting), got);
     if (setting.type == T::kChoice && node.Is(Kind::kScalar)) {
       mistakes_.AddUnknown(node.place, message, node.text, Choices(setting));
@@ -117,7 +133,8 @@ class Check {
   void Count(const Setting& setting, const YamlNode& node, const std::string& name) {
     const double n = static_cast<double>(node.children.size());
     if (n < setting.min || n > setting.max) {
-      mistakes_.Add(node.place, fmt::format("{}: {} entries are out of range, {}", name, node.children.size(), RangeText(setting)));
+      mistakes_.Add(node.place,
+                    fmt::format("{}: {} entries are out of range, {}", name, node.children.size(), RangeText(setting)));
     }
   }
   void Value(const Setting& setting, const YamlNode& node, const std::string& name) {
@@ -134,8 +151,10 @@ class Check {
           const YamlNode& child = node.children[i];
           const std::string below = Below(name, node.keys[i].text);
           if (child.Is(Kind::kNull)) continue;
-          if (child.Is(Kind::kMap)) Map(child, path + ".*", below);
-          else mistakes_.Add(child.place, fmt::format("{}: a map of keys is wanted", below));
+          if (child.Is(Kind::kMap))
+            Map(child, path + ".*", below);
+          else
+            mistakes_.Add(child.place, fmt::format("{}: a map of keys is wanted", below));
         }
         return;
       case T::kList:
@@ -144,8 +163,10 @@ class Check {
         for (std::size_t i = 0; i < node.children.size(); ++i) {
           const YamlNode& child = node.children[i];
           const std::string below = fmt::format("{}[{}]", name, i);
-          if (child.Is(Kind::kMap)) Map(child, path + "[]", below);
-          else mistakes_.Add(child.place, fmt::format("{}: a map of keys is wanted", below));
+          if (child.Is(Kind::kMap))
+            Map(child, path + "[]", below);
+          else
+            mistakes_.Add(child.place, fmt::format("{}: a map of keys is wanted", below));
         }
         return;
       case T::kTexts:
@@ -158,7 +179,8 @@ class Check {
           }
         }
         return;
-      case T::kFree: case T::kLater:
+      case T::kFree:
+      case T::kLater:
         return;
       default:
         return Scalar(setting, node, name);
@@ -173,7 +195,8 @@ class Check {
       if (!child.Is(Kind::kScalar)) {
         mistakes_.Add(child.place, fmt::format("{}[{}]: a text is wanted", name, i));
       } else if (!known.empty() && std::find(known.begin(), known.end(), child.text) == known.end()) {
-        mistakes_.AddUnknown(child.place, fmt::format("{}[{}]: '{}' is not known", name, i, child.text), child.text, known);
+        mistakes_.AddUnknown(child.place, fmt::format("{}[{}]: '{}' is not known", name, i, child.text), child.text,
+                             known);
       }
     }
   }
@@ -186,8 +209,10 @@ class Check {
     const bool word = std::find(known.begin(), known.end(), node.text) != known.end();
     switch (setting.type) {
       case T::kText:
-        if (static_cast<double>(node.text.size()) < setting.min || static_cast<double>(node.text.size()) > setting.max) {
-          mistakes_.Add(node.place, fmt::format("{}: {} bytes are out of range, {}", name, node.text.size(), RangeText(setting)));
+        if (static_cast<double>(node.text.size()) < setting.min ||
+            static_cast<double>(node.text.size()) > setting.max) {
+          mistakes_.Add(node.place,
+                        fmt::format("{}: {} bytes are out of range, {}", name, node.text.size(), RangeText(setting)));
         }
         return;
       case T::kChoice:
@@ -269,7 +294,9 @@ std::int64_t ReadInteger(const YamlNode* parent, std::string_view path, std::int
 }
 
 bool ReadBool(const YamlNode* parent, std::string_view path) {
-  return ReadAs(parent, path, [](const std::string& text, bool) { return std::pair(text == "true" || text == "false", text == "true"); });
+  return ReadAs(parent, path, [](const std::string& text, bool) {
+    return std::pair(text == "true" || text == "false", text == "true");
+  });
 }
 
 Duration ReadDuration(const YamlNode* parent, std::string_view path) {

@@ -1,12 +1,12 @@
 #include "consumers/config/yaml_document.h"
 
-#include <algorithm>
-#include <sstream>
-#include <tuple>
-
 #include <fmt/format.h>
 #include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>
+
+#include <algorithm>
+#include <sstream>
+#include <tuple>
 
 namespace offerstream {
 
@@ -202,13 +202,14 @@ std::string Nearest(std::string_view word, const std::vector<std::string>& known
 
 std::string YamlScalar(std::string_view text) {
   const auto plain = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.' || c == '-' ||
-           c == '/';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.' ||
+           c == '-' || c == '/';
   };
   const bool word = !text.empty() && ((text[0] >= 'a' && text[0] <= 'z') || (text[0] >= 'A' && text[0] <= 'Z')) &&
                     std::all_of(text.begin(), text.end(), plain);
   static constexpr std::string_view kReserved[] = {"true", "false", "null", "yes", "no", "on", "off", "Null", "NULL"};
-  if (word && std::find(std::begin(kReserved), std::end(kReserved), text) == std::end(kReserved)) return std::string(text);
+  if (word && std::find(std::begin(kReserved), std::end(kReserved), text) == std::end(kReserved))
+    return std::string(text);
   std::string out = "\"";
   for (const char c : text) {
     if (c == '"' || c == '\\') {

@@ -26,8 +26,8 @@ struct YamlNode {
     Place place{};
   };
   Kind kind = Kind::kNull;
-  bool quoted = false;                 ///< a scalar in quotes or a block: never a number or a truth value
-  std::string text{};                  ///< of a scalar
+  bool quoted = false;  ///< a scalar in quotes or a block: never a number or a truth value
+  std::string text{};   ///< of a scalar
   Place place{};
   std::vector<Key> keys{};
   std::vector<YamlNode> children{};

@@ -37,9 +37,12 @@ Result<bool> CsvReader::Row(std::vector<std::string>& cells) {
     }
     const char c = line_[i];
     if (quoted) {
-      if (c != form_.quote) at->push_back(c);
-      else if (i + 1 < line_.size() && line_[i + 1] == form_.quote) at->push_back(line_[++i]);
-      else quoted = false;
+      if (c != form_.quote)
+        at->push_back(c);
+      else if (i + 1 < line_.size() && line_[i + 1] == form_.quote)
+        at->push_back(line_[++i]);
+      else
+        quoted = false;
     } else if (c == form_.quote && at->empty()) {
       quoted = true;
     } else if (c == form_.delimiter && count < kColumnsMax) {
@@ -63,14 +66,17 @@ Result<bool> CsvReader::Columns(std::vector<std::string>& names) {
   return !names_.empty();
 }
 
-void CsvReader::AppendObject(const std::vector<std::string>& names, const std::vector<std::string>& cells, std::string& json) {
+void CsvReader::AppendObject(const std::vector<std::string>& names, const std::vector<std::string>& cells,
+                             std::string& json) {
   json += '{';
   for (std::size_t i = 0; i < names.size() && i < cells.size(); ++i) {
     if (i > 0) json += ',';
     AppendJsonText(names[i], json);
     json += ':';
-    if (cells[i].empty()) json += "null";
-    else AppendJsonText(cells[i], json);
+    if (cells[i].empty())
+      json += "null";
+    else
+      AppendJsonText(cells[i], json);
   }
   json += '}';
 }

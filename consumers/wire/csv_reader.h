@@ -25,7 +25,8 @@ class CsvReader {
   /// The next row as one JSON object: every cell a text, an empty one null; cells past the header are dropped.
   Result<bool> Next(std::string& json);
   /// Appends an object of these names and cells.
-  static void AppendObject(const std::vector<std::string>& names, const std::vector<std::string>& cells, std::string& json);
+  static void AppendObject(const std::vector<std::string>& names, const std::vector<std::string>& cells,
+                           std::string& json);
 
  private:
   FileReader& lines_;
@@ -35,8 +36,8 @@ class CsvReader {
   std::string line_{};
 };
 
-/// Records of an input file as JSON, whatever its mapping says it is: lines of JSON, or CSV rows. A line may begin with a
-/// key and a tab (simulate --keyed). One thread.
+/// Records of an input file as JSON, whatever its mapping says it is: lines of JSON, or CSV rows. A line may begin with
+/// a key and a tab (simulate --keyed). One thread.
 class InputFile {
  public:
   /// Opens by the mapping's format. Errors: kIo.

@@ -1,8 +1,8 @@
 #include "consumers/wire/dead_letter.h"
 
-#include <cassert>
-
 #include <fmt/format.h>
+
+#include <cassert>
 
 #include "models/domain/random.h"
 
@@ -38,7 +38,9 @@ const DeadLetter& DeadLetterWriter::Write(const Record& record, const Decoded& d
   offset_ = fmt::to_string(record.cause.offset);
   message_ = decoded.detail.empty() ? std::string(Sentence(decoded.reason)) : decoded.detail;
   class_name_ = fmt::format("offerstream.{}", ReasonText(decoded.reason));
-  const std::string_view stage = decoded.reason == Code::kDecode || decoded.reason == Code::kUnsupportedEncoding ? "VALUE_CONVERTER" : "TRANSFORMATION";
+  const std::string_view stage = decoded.reason == Code::kDecode || decoded.reason == Code::kUnsupportedEncoding
+                                     ? "VALUE_CONVERTER"
+                                     : "TRANSFORMATION";
   letter_.headers.insert(letter_.headers.end(), {{"__connect.errors.topic", topic},
                                                  {"__connect.errors.partition", partition_},
                                                  {"__connect.errors.offset", offset_},

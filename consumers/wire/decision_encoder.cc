@@ -1,10 +1,10 @@
 #include "consumers/wire/decision_encoder.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <iterator>
-
-#include <fmt/format.h>
 
 #include "consumers/config/quantity_text.h"
 #include "consumers/wire/decision_format.h"
@@ -30,8 +30,8 @@ void AppendInteger(std::int64_t value, std::string& out) {
   AppendUnsigned(value < 0 ? 0 - static_cast<std::uint64_t>(value) : static_cast<std::uint64_t>(value), out);
 }
 
-// Nine fixed decimals, rounded half to even: twice as fast as the shortest digits, and every record alike. JSON knows no
-// infinity: what is not finite is null.
+// Nine fixed decimals, rounded half to even: twice as fast as the shortest digits, and every record alike. JSON knows
+// no infinity: what is not finite is null.
 void AppendFixed(double value, std::string& out) {
   if (!std::isfinite(value)) {
     out += "null";
@@ -97,8 +97,8 @@ struct DecisionEncoder::Impl {
       for (std::size_t c = 0; c < plan->channels.size(); ++c) {
         pairs.push_back(fmt::format("{{\"offer_id\":{},\"channel\":{}", offers[o], channels[c]));
         const std::string product = offer.product.known() ? Quoted(plan->products[offer.product.value].id) : "null";
-        chosen.push_back(fmt::format("{{\"offer_id\":{},\"campaign_id\":{},\"channel\":{},\"product_id\":{}}}", offers[o],
-                                     Quoted(offer.campaign_id), channels[c], product));
+        chosen.push_back(fmt::format("{{\"offer_id\":{},\"campaign_id\":{},\"channel\":{},\"product_id\":{}}}",
+                                     offers[o], Quoted(offer.campaign_id), channels[c], product));
       }
     }
     for (std::size_t s = 0; s < kStages; ++s) {
@@ -107,21 +107,28 @@ struct DecisionEncoder::Impl {
                                       Name(static_cast<ExclusionReason>(r))));
       }
     }
-    for (const ChannelSpec& channel : plan->channels) windows.push_back(fmt::format("\"{}\"", DurationText(channel.cap.window)));
+    for (const ChannelSpec& channel : plan->channels)
+      windows.push_back(fmt::format("\"{}\"", DurationText(channel.cap.window)));
     source = "/offerstream/" + plan->app_id;
   }
 
-  std::size_t Pair(OfferIndex offer, ChannelIndex channel) const { return std::size_t{offer.value} * channels.size() + channel.value; }
+  std::size_t Pair(OfferIndex offer, ChannelIndex channel) const {
+    return std::size_t{offer.value} * channels.size() + channel.value;
+  }
 
   void Candidates(const Decision& d, std::string& out) {
     out += ",\"candidates\":[";
-    const std::size_t shown = plan->compact_decisions ? std::min(kCompactEntries, d.candidates.size()) : d.candidates.size();
+    const std::size_t shown =
+        plan->compact_decisions ? std::min(kCompactEntries, d.candidates.size()) : d.candidates.size();
     order.resize(d.candidates.size());
     for (std::size_t i = 0; i < order.size(); ++i) order[i] = static_cast<std::uint32_t>(i);
     if (plan->compact_decisions) {
-      std::partial_sort(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(shown), order.end(), [&](std::uint32_t a, std::uint32_t b) {
-        return d.candidates[a].score != d.candidates[b].score ? d.candidates[a].score > d.candidates[b].score : a < b;
-      });
+      std::partial_sort(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(shown), order.end(),
+                        [&](std::uint32_t a, std::uint32_t b) {
+                          return d.candidates[a].score != d.candidates[b].score
+                                     ? d.candidates[a].score > d.candidates[b].score
+                                     : a < b;
+                        });
     }
     for (std::size_t i = 0; i < shown; ++i) {
       const Candidate& c = d.candidates[order[i]];
@@ -147,7 +154,8 @@ struct DecisionEncoder::Impl {
 
   void Excluded(const Decision& d, std::string& out) {
     out += ",\"excluded\":[";
-    const std::size_t shown = plan->compact_decisions ? std::min(kCompactEntries, d.excluded.size()) : d.excluded.size();
+    const std::size_t shown =
+        plan->compact_decisions ? std::min(kCompactEntries, d.excluded.size()) : d.excluded.size();
     for (std::size_t i = 0; i < shown; ++i) {
       const Exclusion& e = d.excluded[i];
       if (i > 0) out += ',';
@@ -271,7 +279,10 @@ struct DecisionEncoder::Impl {
   void EncodeCap(const CapChange& change, std::string& key, std::string& value) {
     key.clear();
     value.clear();
-    key.append("customer|").append(change.customer_id).append("|").append(plan->channels[change.state.channel.value].id);
+    key.append("customer|")
+        .append(change.customer_id)
+        .append("|")
+        .append(plan->channels[change.state.channel.value].id);
     if (change.tombstone) return;
     value += "{\"customer_id\":";
     AppendJsonText(change.customer_id, value);
@@ -360,7 +371,9 @@ const std::vector<std::pair<std::string_view, std::string_view>>& DecisionEncode
   return i.headers;
 }
 
-void DecisionEncoder::EncodeCap(const CapChange& change, std::string& key, std::string& value) { impl_->EncodeCap(change, key, value); }
+void DecisionEncoder::EncodeCap(const CapChange& change, std::string& key, std::string& value) {
+  impl_->EncodeCap(change, key, value);
+}
 
 void DecisionEncoder::EncodeCapCell(const CapCell& cell, std::uint64_t version, std::string& key, std::string& value) {
   impl_->EncodeCapCell(cell, version, key, value);

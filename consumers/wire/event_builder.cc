@@ -1,10 +1,10 @@
 #include "consumers/wire/event_builder.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <charconv>
 #include <cmath>
-
-#include <fmt/format.h>
 
 #include "consumers/config/quantity_text.h"
 #include "models/domain/event_time.h"
@@ -15,15 +15,6 @@ namespace offerstream {
 namespace {
 
 using Type = FieldValue::Type;
-constexpr std::uint8_t kFailedDelivery = 0xfe;
-
-std::uint8_t KindCode(std::string_view name) {
-  if (name == "delivery_failed") return kFailedDelivery;
-  for (std::size_t k = 0; k < kEventKinds; ++k) {
-    if (Name(static_cast<EventKind>(k)) == name) return static_cast<std::uint8_t>(k);
-  }
-  return static_cast<std::uint8_t>(EventKind::kIgnore);
-}
 
 // Text of a truth value as people and tables write it: 1, 0, 2 for neither.
 int Truth(std::string_view text) {
@@ -69,9 +60,12 @@ bool ParseMoney(std::string_view text, Money& out) {
       continue;
     }
     const unsigned digit = static_cast<unsigned char>(text[at]) - '0';
-    if (digit > 9 || digits > 16) exact = false;
-    else if (decimals < 2) minor = minor * 10 + digit, ++digits, decimals += decimals >= 0;
-    else if (decimals == 2) minor += digit >= 5, ++decimals;   // the third decimal rounds, half away from zero
+    if (digit > 9 || digits > 16)
+      exact = false;
+    else if (decimals < 2)
+      minor = minor * 10 + digit, ++digits, decimals += decimals >= 0;
+    else if (decimals == 2)
+      minor += digit >= 5, ++decimals;  // the third decimal rounds, half away from zero
   }
   if (exact && digits > 0 && text.back() != '.') {
     for (int i = std::max(decimals, 0); i < 2; ++i) minor *= 10;
@@ -85,93 +79,16 @@ bool ParseMoney(std::string_view text, Money& out) {
   return true;
 }
 
-EventBuilder::EventBuilder(std::shared_ptr<const CampaignPlan> plan, std::shared_ptr<const EventMapping> mapping, bool reject_key_mismatch)
-    : plan_(std::move(plan)), mapping_(std::move(mapping)), reject_key_mismatch_(reject_key_mismatch) {
-  const auto index = [](TextTable& table, const auto& specs) {
-    for (std::size_t i = 0; i < specs.size(); ++i) table.Add(specs[i].id, static_cast<std::uint16_t>(i));
-  };
-  index(offers_, plan_->offers);
-  index(channels_, plan_->channels);
-  index(products_, plan_->products);
-  for (std::size_t i = 0; i < plan_->decide.placements.size(); ++i) placements_.Add(plan_->decide.placements[i], static_cast<std::uint16_t>(i));
-  for (const std::string& text : mapping_->attributes.missing) missing_.Add(text, 0);
-  main_ = Compile(mapping_->main, mapping_->main);
-  for (const EventTemplate& emit : mapping_->emits) emits_.push_back(Compile(emit, mapping_->main));
-  for (const FieldCondition& condition : mapping_->skip) skip_.push_back(Compile(condition));
-  CompileAttributes();
-}
-
-EventBuilder::CompiledRule EventBuilder::Compile(const FieldRule& rule) {
-  CompiledRule out;
-  out.rule = &rule;
-  for (const FieldPath& path : rule.from) out.slots.push_back(paths_.Add(path));
-  const auto slot = [&](const std::optional<FieldPath>& path) { return path ? paths_.Add(*path) : PathTree::kNone; };
-  out.times = slot(rule.times);
-  out.original = slot(rule.original);
-  out.sent = slot(rule.sent);
-  out.received = slot(rule.received);
-  for (const auto& [text, value] : rule.names) {
-    out.names.Add(text, static_cast<std::uint16_t>(out.values.size()));
-    out.values.push_back(value);
-    out.kinds.push_back(KindCode(value));
-  }
-  out.plain = !rule.constant && !rule.row && rule.names.empty() && !rule.standard;
-  return out;
-}
-
-EventBuilder::CompiledCondition EventBuilder::Compile(const FieldCondition& condition) {
-  return {&condition, paths_.Add(condition.path)};
-}
-
-// Rules an emitted event does not give are the main event's.
-EventBuilder::CompiledTemplate EventBuilder::Compile(const EventTemplate& event, const EventTemplate& main) {
-  CompiledTemplate out;
-  if (event.when) {
-    out.conditional = true;
-    out.when = Compile(*event.when);
-  }
-  for (std::size_t i = 0; i < kFields; ++i) out.fields[i] = Compile(event.fields[i].given ? event.fields[i] : main.fields[i]);
-  const auto& outcomes = event.outcomes.empty() && &event != &main ? main.outcomes : event.outcomes;
-  for (const auto& [name, rule] : outcomes) {
-    for (std::size_t o = 0; o < plan_->outcomes.size(); ++o) {
-      if (plan_->outcomes[o].id == name) out.outcomes.emplace_back(static_cast<std::uint8_t>(1u << o), Compile(rule));
-    }
-  }
-  return out;
-}
-
-void EventBuilder::CompileAttributes() {
-  const AttributeRules& rules = mapping_->attributes;
-  const auto listed = [](const std::vector<std::string>& names, const std::string& name) {
-    return std::find(names.begin(), names.end(), name) != names.end();
-  };
-  for (std::size_t i = 0; i < plan_->attributes.size(); ++i) {
-    const AttributeSpec& spec = plan_->attributes[i];
-    CompiledAttribute attribute{AttributeIndex(i), spec.type, {}};
-    static const FieldRule kPlain{};
-    if (const auto own = rules.fields.find(spec.name); own != rules.fields.end()) {
-      attribute.source = Compile(own->second);
-    } else if ((rules.all || listed(rules.include, spec.name)) && !listed(rules.exclude, spec.name)) {
-      attribute.source = Compile(kPlain);
-      for (FieldPath path : rules.bases) {
-        path.keys.push_back(spec.name);
-        attribute.source.slots.push_back(paths_.Add(path));
-      }
-    } else {
-      continue;
-    }
-    attributes_.push_back(std::move(attribute));
-  }
-}
-
-FieldValue EventBuilder::Value(const CompiledRule& compiled, const Record& record, const FieldTable& fields, std::string& scratch) const {
+FieldValue EventBuilder::Value(const CompiledRule& compiled, const Record& record, const FieldTable& fields,
+                               std::string& scratch) const {
   const FieldRule& rule = *compiled.rule;
   FieldValue value;
   if (rule.constant) {
     value = {Type::kText, *rule.constant};
   } else if (rule.row) {
     const auto at = rule.row->find("{n}");
-    scratch = fmt::format("{}{}{}", std::string_view(*rule.row).substr(0, at), record.cause.offset, std::string_view(*rule.row).substr(at + 3));
+    scratch = fmt::format("{}{}{}", std::string_view(*rule.row).substr(0, at), record.cause.offset,
+                          std::string_view(*rule.row).substr(at + 3));
     value = {Type::kText, scratch};
   } else {
     for (const std::uint16_t slot : compiled.slots) {
@@ -198,12 +115,18 @@ bool EventBuilder::Holds(const CompiledCondition& compiled, const FieldTable& fi
   const FieldValue& value = fields.At(compiled.slot);
   bool holds = false;
   switch (condition.test) {
-    case FieldCondition::Test::kPresent: holds = value.Usable(); break;
-    case FieldCondition::Test::kAbsent: holds = !value.Usable(); break;
-    case FieldCondition::Test::kStartsWith:
-      for (const std::string& text : condition.values) holds = holds || (value.Usable() && value.text.starts_with(text));
+    case FieldCondition::Test::kPresent:
+      holds = value.Usable();
       break;
-    case FieldCondition::Test::kIs: case FieldCondition::Test::kIn:
+    case FieldCondition::Test::kAbsent:
+      holds = !value.Usable();
+      break;
+    case FieldCondition::Test::kStartsWith:
+      for (const std::string& text : condition.values)
+        holds = holds || (value.Usable() && value.text.starts_with(text));
+      break;
+    case FieldCondition::Test::kIs:
+    case FieldCondition::Test::kIn:
       for (const std::string& text : condition.values) holds = holds || (value.Usable() && value.text == text);
       break;
   }
@@ -218,7 +141,8 @@ void EventBuilder::Build(const Record& record, const FieldTable& fields, Decoded
   }
   bool good = (main_.conditional && !Holds(main_.when, fields)) || OneEvent(main_, record, fields, 0, batch, decoded);
   for (std::size_t i = 0; i < emits_.size() && good; ++i) {
-    if (!emits_[i].conditional || Holds(emits_[i].when, fields)) good = OneEvent(emits_[i], record, fields, i + 1, batch, decoded);
+    if (!emits_[i].conditional || Holds(emits_[i].when, fields))
+      good = OneEvent(emits_[i], record, fields, i + 1, batch, decoded);
   }
   if (!good) {
     batch.events.resize(decoded.begin);
@@ -244,7 +168,8 @@ void EventBuilder::BuildDelete(const Record& record, DecodedBatch& batch, Decode
   event.kind = EventKind::kDelete;
   text->append(record.key);
   // No id of its own: its place in the log is one.
-  fmt::format_to(std::back_inserter(*text), "erase-{}-{}-{}", record.cause.input, record.cause.partition, record.cause.offset);
+  fmt::format_to(std::back_inserter(*text), "erase-{}-{}-{}", record.cause.input, record.cause.partition,
+                 record.cause.offset);
   event.customer_id = std::string_view(*text).substr(0, record.key.size());
   event.event_id = std::string_view(*text).substr(record.key.size());
   event.customer_hash = H64(event.customer_id);
@@ -255,8 +180,8 @@ void EventBuilder::BuildDelete(const Record& record, DecodedBatch& batch, Decode
   decoded.size = 1;
 }
 
-bool EventBuilder::OneEvent(const CompiledTemplate& event, const Record& record, const FieldTable& fields, std::size_t emit,
-                            DecodedBatch& batch, Decoded& decoded) {
+bool EventBuilder::OneEvent(const CompiledTemplate& event, const Record& record, const FieldTable& fields,
+                            std::size_t emit, DecodedBatch& batch, Decoded& decoded) {
   const CompiledRule& kind_rule = event.fields[static_cast<std::size_t>(Field::kKind)];
   std::uint8_t kind = static_cast<std::uint8_t>(EventKind::kIgnore);
   const FieldValue kind_value = Value(kind_rule, record, fields, scratch_[0]);
@@ -275,22 +200,26 @@ bool EventBuilder::OneEvent(const CompiledTemplate& event, const Record& record,
   return true;
 }
 
-bool EventBuilder::Identify(const CompiledTemplate& event, const Record& record, const FieldTable& fields, std::size_t emit,
-                            DecodedBatch& batch, Event& out, Decoded& decoded) {
+bool EventBuilder::Identify(const CompiledTemplate& event, const Record& record, const FieldTable& fields,
+                            std::size_t emit, DecodedBatch& batch, Event& out, Decoded& decoded) {
   const FieldValue id = Value(event.fields[static_cast<std::size_t>(Field::kEventId)], record, fields, scratch_[0]);
-  if (!id.Usable() || id.type == Type::kContainer || id.text.empty()) return Refuse(Code::kNoEventId, "the event has no id");
+  if (!id.Usable() || id.type == Type::kContainer || id.text.empty())
+    return Refuse(Code::kNoEventId, "the event has no id");
   if (id.text.size() > kIdBytesMax) return Refuse(Code::kTooLarge, "the event's id is longer than 128 bytes");
   FieldValue customer = Value(event.fields[static_cast<std::size_t>(Field::kCustomerId)], record, fields, scratch_[1]);
   if (out.kind == EventKind::kCampaignCost) {
     // It belongs to no customer; its campaign stands in for one.
-    const FieldValue campaign = Value(event.fields[static_cast<std::size_t>(Field::kCampaignId)], record, fields, scratch_[2]);
-    scratch_[1] = fmt::format("campaign:{}", campaign.Usable() ? campaign.text.substr(0, kIdBytesMax - 9) : std::string_view{});
+    const FieldValue campaign =
+        Value(event.fields[static_cast<std::size_t>(Field::kCampaignId)], record, fields, scratch_[2]);
+    scratch_[1] =
+        fmt::format("campaign:{}", campaign.Usable() ? campaign.text.substr(0, kIdBytesMax - 9) : std::string_view{});
     customer = {Type::kText, scratch_[1]};
   } else {
     if (!customer.Usable() || customer.type == Type::kContainer || customer.text.empty()) {
       return Refuse(Code::kNoCustomerId, "the event names no customer");
     }
-    if (customer.text.size() > kIdBytesMax) return Refuse(Code::kTooLarge, "the customer's id is longer than 128 bytes");
+    if (customer.text.size() > kIdBytesMax)
+      return Refuse(Code::kTooLarge, "the customer's id is longer than 128 bytes");
     if (!record.null_key && record.key != customer.text) {
       decoded.key_mismatch = true;
       if (reject_key_mismatch_) return Refuse(Code::kKeyMismatch, "the record's key is not the event's customer");
@@ -318,7 +247,8 @@ bool EventBuilder::ParseTime(const FieldRule& rule, const FieldValue& value, Eve
     s = s || form == TimeForm::kEpochS;
   }
   double number = 0;
-  if ((!ms && !s) || (value.type != Type::kNumber && value.type != Type::kText) || !ParseNumber(value.text, number)) return false;
+  if ((!ms && !s) || (value.type != Type::kNumber && value.type != Type::kText) || !ParseNumber(value.text, number))
+    return false;
   // With both forms allowed the size tells: as seconds, 1e11 would be the year 5138.
   if (s && (!ms || std::abs(number) < 1e11)) number *= 1000;
   if (std::abs(number) > 1e15) return false;
@@ -326,16 +256,19 @@ bool EventBuilder::ParseTime(const FieldRule& rule, const FieldValue& value, Eve
   return true;
 }
 
-bool EventBuilder::Time(const CompiledRule& compiled, const Record& record, const FieldTable& fields, EventTime& out, Decoded& decoded) {
+bool EventBuilder::Time(const CompiledRule& compiled, const Record& record, const FieldTable& fields, EventTime& out,
+                        Decoded& decoded) {
   const FieldRule& rule = *compiled.rule;
   const FieldValue value = rule.given ? Value(compiled, record, fields, scratch_[0]) : FieldValue{};
   if (rule.start) {
     double n = static_cast<double>(record.cause.offset);
-    if (!rule.from.empty() && (!value.Usable() || !ParseNumber(value.text, n))) return Refuse(Code::kTimestampInvalid, "the event's time is no number");
+    if (!rule.from.empty() && (!value.Usable() || !ParseNumber(value.text, n)))
+      return Refuse(Code::kTimestampInvalid, "the event's time is no number");
     if (std::abs(n) > 1e15) return Refuse(Code::kTimestampInvalid, "the event's time is out of range");
     out = *rule.start + static_cast<EventTime>(n * static_cast<double>(rule.step));
   } else if (value.Usable()) {
-    if (!ParseTime(rule, value, out)) return Refuse(Code::kTimestampInvalid, "the event's time is in no form the mapping names");
+    if (!ParseTime(rule, value, out))
+      return Refuse(Code::kTimestampInvalid, "the event's time is in no form the mapping names");
     // Segment's rule: a device whose clock is wrong is wrong in the same way when it sends.
     EventTime original = 0, sent = 0, received = record.timestamp_ms;
     if (compiled.original != PathTree::kNone && compiled.slots.size() > 0 && !fields.At(compiled.slots[0]).Usable() &&
@@ -349,14 +282,16 @@ bool EventBuilder::Time(const CompiledRule& compiled, const Record& record, cons
   } else {
     return Refuse(Code::kTimestampInvalid, "neither the event nor its record has a time");
   }
-  if (out < 0 || out > kEventTimeMax) return Refuse(Code::kTimestampInvalid, "the event's time is before 1970 or after 9999");
+  if (out < 0 || out > kEventTimeMax)
+    return Refuse(Code::kTimestampInvalid, "the event's time is before 1970 or after 9999");
   if (record.timestamp_ms > 0 && out > record.timestamp_ms + kFutureTolerance) {
     return Refuse(Code::kTimestampFuture, "the event's time is more than five minutes after its record's");
   }
   return true;
 }
 
-bool EventBuilder::References(const CompiledTemplate& event, const Record& record, const FieldTable& fields, Event& out) {
+bool EventBuilder::References(const CompiledTemplate& event, const Record& record, const FieldTable& fields,
+                              Event& out) {
   bool good = true;
   const auto text = [&](Field field) -> std::string_view {
     const CompiledRule& rule = event.fields[static_cast<std::size_t>(field)];
@@ -376,7 +311,8 @@ bool EventBuilder::References(const CompiledTemplate& event, const Record& recor
     out.product_hash = out.product.known() ? plan_->products[out.product.value].hash : H64(product);
   }
   if (const auto channel = text(Field::kChannel); !channel.empty()) out.channel = ChannelIndex(channels_.Find(channel));
-  if (const auto placement = text(Field::kPlacement); !placement.empty()) out.placement = PlacementIndex(placements_.Find(placement));
+  if (const auto placement = text(Field::kPlacement); !placement.empty())
+    out.placement = PlacementIndex(placements_.Find(placement));
   // An id that is not ours in form names no decision: the answer is joined by its window, as if none were named.
   if (const auto id = text(Field::kDecisionId); !id.empty() && !ParseHex16(id, out.decision_id)) out.decision_id = 0;
   if (const auto currency = text(Field::kCurrency); !currency.empty() && currency != plan_->currency) {
@@ -400,7 +336,8 @@ bool EventBuilder::Amounts(const CompiledTemplate& event, const Record& record, 
   };
   double propensity = 0;
   const int logged = number(Field::kPropensity, propensity);
-  if (logged < 0 || (logged > 0 && !(propensity > 0 && propensity <= 1))) return Refuse(Code::kSchema, "propensity must lie in (0, 1]");
+  if (logged < 0 || (logged > 0 && !(propensity > 0 && propensity <= 1)))
+    return Refuse(Code::kSchema, "propensity must lie in (0, 1]");
   out.propensity = propensity;
   if (number(Field::kQuantity, out.quantity) < 0) return Refuse(Code::kSchema, "quantity is no number");
   if (number(Field::kCost, out.cost) < 0 || out.cost < 0) return Refuse(Code::kSchema, "cost is no number from 0 up");
@@ -448,7 +385,8 @@ bool EventBuilder::Attributes(const Record& record, const FieldTable& fields, De
     const FieldValue value = Value(attribute.source, record, fields, scratch_[0]);
     if (value.type == Type::kAbsent) continue;
     AttributeUpdate update{attribute.attribute, {}};
-    const bool unknown = value.type == Type::kNull || value.text.empty() || (missing_.size() > 0 && missing_.Find(value.text) != TextTable::kNone);
+    const bool unknown = value.type == Type::kNull || value.text.empty() ||
+                         (missing_.size() > 0 && missing_.Find(value.text) != TextTable::kNone);
     if (value.type == Type::kContainer) return Refuse(Code::kSchema, "an attribute is a list or an object");
     if (!unknown && attribute.source.rule->is) {
       const bool same = value.text == *attribute.source.rule->is;
@@ -456,8 +394,11 @@ bool EventBuilder::Attributes(const Record& record, const FieldTable& fields, De
       if (attribute.type == AttributeType::kNumber) update.value.type = AttributeValue::Type::kNumber;
     } else if (!unknown && attribute.type == AttributeType::kNumber) {
       double number = value.text == "true" ? 1 : 0;
-      if (value.type != Type::kBool && !ParseNumber(value.text, number)) return Refuse(Code::kSchema, "an attribute declared as number is none");
-      update.value = {AttributeValue::Type::kNumber, number, 0};
+      if (value.type == Type::kBool || ParseNumber(value.text, number)) {
+        update.value = {AttributeValue::Type::kNumber, number, 0};
+      } else if (!mapping_->attributes.numbers_auto) {
+        return Refuse(Code::kSchema, "an attribute declared as number is none");
+      }
     } else if (!unknown && attribute.type == AttributeType::kBool) {
       const int truth = Truth(value.text);
       if (truth > 1) return Refuse(Code::kSchema, "an attribute declared as bool is neither true nor false");
@@ -467,7 +408,8 @@ bool EventBuilder::Attributes(const Record& record, const FieldTable& fields, De
       update.value = {AttributeValue::Type::kText, 0, H64(value.text)};
     }
     if (updates == nullptr) {
-      if (batch.attributes_used == batch.attributes.size()) batch.attributes.push_back(std::make_unique<std::vector<AttributeUpdate>>());
+      if (batch.attributes_used == batch.attributes.size())
+        batch.attributes.push_back(std::make_unique<std::vector<AttributeUpdate>>());
       updates = batch.attributes[batch.attributes_used++].get();
       updates->clear();
     }

@@ -14,10 +14,15 @@
 
 namespace offerstream {
 
+/// An event kind as a mapping names it, as a number; "delivery_failed" is kFailedDelivery, an unknown name is ignore.
+std::uint8_t KindCode(std::string_view name);
+inline constexpr std::uint8_t kFailedDelivery = 0xfe;
+
 /// Compiled from a mapping and a plan; knows no JSON. Allocation-free after warm-up. One thread.
 class EventBuilder {
  public:
-  EventBuilder(std::shared_ptr<const CampaignPlan> plan, std::shared_ptr<const EventMapping> mapping, bool reject_key_mismatch);
+  EventBuilder(std::shared_ptr<const CampaignPlan> plan, std::shared_ptr<const EventMapping> mapping,
+               bool reject_key_mismatch);
 
   /// The paths to fill a FieldTable by, for the decoder.
   const PathTree& paths() const { return paths_; }
@@ -32,11 +37,12 @@ class EventBuilder {
   struct CompiledRule {
     const FieldRule* rule = nullptr;
     std::vector<std::uint16_t> slots{};
-    std::uint16_t times = PathTree::kNone, original = PathTree::kNone, sent = PathTree::kNone, received = PathTree::kNone;
-    TextTable names{};                         // enum, by text -> index into `values`
+    std::uint16_t times = PathTree::kNone, original = PathTree::kNone, sent = PathTree::kNone,
+                  received = PathTree::kNone;
+    TextTable names{};  // enum, by text -> index into `values`
     std::vector<std::string> values{};
-    std::vector<std::uint8_t> kinds{};         // of `values`, for the kind rule
-    bool plain = false;                        // only `from`: nothing to translate
+    std::vector<std::uint8_t> kinds{};  // of `values`, for the kind rule
+    bool plain = false;                 // only `from`: nothing to translate
   };
   struct CompiledCondition {
     const FieldCondition* condition = nullptr;
@@ -46,7 +52,7 @@ class EventBuilder {
     bool conditional = false;
     CompiledCondition when{};
     std::array<CompiledRule, kFields> fields{};
-    std::vector<std::pair<std::uint8_t, CompiledRule>> outcomes{};   // by outcome bit
+    std::vector<std::pair<std::uint8_t, CompiledRule>> outcomes{};  // by outcome bit
   };
   struct CompiledAttribute {
     AttributeIndex attribute{};
@@ -64,12 +70,13 @@ class EventBuilder {
   CompiledTemplate Compile(const EventTemplate& event, const EventTemplate& main);
   void CompileAttributes();
 
-  FieldValue Value(const CompiledRule& rule, const Record& record, const FieldTable& fields, std::string& scratch) const;
+  FieldValue Value(const CompiledRule& rule, const Record& record, const FieldTable& fields,
+                   std::string& scratch) const;
   bool Holds(const CompiledCondition& condition, const FieldTable& fields) const;
-  bool OneEvent(const CompiledTemplate& event, const Record& record, const FieldTable& fields, std::size_t emit, DecodedBatch& batch,
-                Decoded& decoded);
-  bool Identify(const CompiledTemplate& event, const Record& record, const FieldTable& fields, std::size_t emit, DecodedBatch& batch,
-                Event& out, Decoded& decoded);
+  bool OneEvent(const CompiledTemplate& event, const Record& record, const FieldTable& fields, std::size_t emit,
+                DecodedBatch& batch, Decoded& decoded);
+  bool Identify(const CompiledTemplate& event, const Record& record, const FieldTable& fields, std::size_t emit,
+                DecodedBatch& batch, Event& out, Decoded& decoded);
   bool Time(const CompiledRule& rule, const Record& record, const FieldTable& fields, EventTime& out, Decoded& decoded);
   bool ParseTime(const FieldRule& rule, const FieldValue& value, EventTime& out) const;
   bool References(const CompiledTemplate& event, const Record& record, const FieldTable& fields, Event& out);

@@ -1,9 +1,9 @@
 #include "consumers/wire/event_decoder.h"
 
+#include <simdjson.h>
+
 #include <algorithm>
 #include <cstring>
-
-#include <simdjson.h>
 
 #include "consumers/wire/event_builder.h"
 #include "consumers/wire/event_format.h"
@@ -27,8 +27,10 @@ std::size_t Depth(std::string_view text) {
   for (std::size_t i = 0; i < text.size(); ++i) {
     const char c = text[i];
     if (quoted) {
-      if (c == '\\') ++i;
-      else if (c == '"') quoted = false;
+      if (c == '\\')
+        ++i;
+      else if (c == '"')
+        quoted = false;
     } else if (c == '"') {
       quoted = true;
     } else if (c == '[' || c == '{') {
@@ -49,13 +51,15 @@ std::string_view HeaderValue(const Record& record, std::string_view name) {
 
 bool StartsWith(std::string_view text, std::initializer_list<unsigned char> magic) {
   return text.size() >= magic.size() &&
-         std::equal(magic.begin(), magic.end(), text.begin(), [](unsigned char a, char b) { return a == static_cast<unsigned char>(b); });
+         std::equal(magic.begin(), magic.end(), text.begin(),
+                    [](unsigned char a, char b) { return a == static_cast<unsigned char>(b); });
 }
 
 }  // namespace
 
 struct EventDecoder::Impl {
-  Impl(std::shared_ptr<const CampaignPlan> plan, std::shared_ptr<const EventMapping> event_mapping, bool reject_key_mismatch)
+  Impl(std::shared_ptr<const CampaignPlan> plan, std::shared_ptr<const EventMapping> event_mapping,
+       bool reject_key_mismatch)
       : mapping(event_mapping),
         builder(std::move(plan), std::move(event_mapping), reject_key_mismatch),
         specversion(builder.paths().Add({false, {"specversion"}})),
@@ -82,7 +86,8 @@ struct EventDecoder::Impl {
       if (value[0] != '{') return refuse(Code::kUnsupportedEncoding, "the payload behind the schema id is not JSON");
     }
     if (StartsWith(value, {0xef, 0xbb, 0xbf})) value.remove_prefix(3);
-    if (StartsWith(value, {0x1f, 0x8b}) || StartsWith(value, {0x28, 0xb5, 0x2f, 0xfd}) || StartsWith(value, {'O', 'b', 'j', 1})) {
+    if (StartsWith(value, {0x1f, 0x8b}) || StartsWith(value, {0x28, 0xb5, 0x2f, 0xfd}) ||
+        StartsWith(value, {'O', 'b', 'j', 1})) {
       return refuse(Code::kUnsupportedEncoding, "the record is compressed or Avro");
     }
     if (StartsWith(value, {0x0a}) && value.size() > 2 && static_cast<unsigned char>(value[1]) + 2u <= value.size() &&
@@ -90,12 +95,14 @@ struct EventDecoder::Impl {
       // Field 1 of wire type 2 with a length that fits: a Protobuf message, no JSON after a line break.
       return refuse(Code::kUnsupportedEncoding, "the record looks like Protobuf");
     }
-    if (value.size() >= kDepthCheckFrom && Depth(value) > kJsonDepthMax) return refuse(Code::kDecode, "the record is nested too deeply");
+    if (value.size() >= kDepthCheckFrom && Depth(value) > kJsonDepthMax)
+      return refuse(Code::kDecode, "the record is nested too deeply");
     return true;
   }
 
   bool Parse(std::string_view value, std::uint16_t root) {
-    if (buffer.size() < value.size() + simdjson::SIMDJSON_PADDING) buffer.resize(value.size() * 2 + simdjson::SIMDJSON_PADDING);
+    if (buffer.size() < value.size() + simdjson::SIMDJSON_PADDING)
+      buffer.resize(value.size() * 2 + simdjson::SIMDJSON_PADDING);
     std::memcpy(buffer.data(), value.data(), value.size());
     // The parser reads past the end; what stands there must not depend on the record before.
     std::memset(buffer.data() + value.size(), ' ', simdjson::SIMDJSON_PADDING);
@@ -113,7 +120,8 @@ struct EventDecoder::Impl {
       json::field field;
       if (std::move(entry).get(field)) return false;
       const char* raw = field.key().raw();
-      const char* end = static_cast<const char*>(std::memchr(raw, '"', static_cast<std::size_t>(buffer.data() + buffer.size() - raw)));
+      const char* end = static_cast<const char*>(
+          std::memchr(raw, '"', static_cast<std::size_t>(buffer.data() + buffer.size() - raw)));
       if (end == nullptr) return false;
       std::string_view key(raw, static_cast<std::size_t>(end - raw));
       if (std::memchr(key.data(), '\\', key.size()) != nullptr && field.unescaped_key().get(key)) return false;
@@ -187,7 +195,8 @@ struct EventDecoder::Impl {
     bool structured = mapping->cloudevents, binary = false;
     if (!record.headers.empty()) {
       binary = !HeaderValue(record, "ce_specversion").empty();
-      structured = !binary && (structured || HeaderValue(record, "content-type").starts_with("application/cloudevents"));
+      structured =
+          !binary && (structured || HeaderValue(record, "content-type").starts_with("application/cloudevents"));
     }
     if (binary) TakeHeaders(record);
     bool good = Parse(value, structured ? PathTree::kEnvelopeRoot : PathTree::kEventRoot);
@@ -213,7 +222,8 @@ struct EventDecoder::Impl {
   std::string buffer{};
 };
 
-EventDecoder::EventDecoder(std::shared_ptr<const CampaignPlan> plan, std::shared_ptr<const EventMapping> mapping, bool reject_key_mismatch)
+EventDecoder::EventDecoder(std::shared_ptr<const CampaignPlan> plan, std::shared_ptr<const EventMapping> mapping,
+                           bool reject_key_mismatch)
     : impl_(std::make_unique<Impl>(std::move(plan), std::move(mapping), reject_key_mismatch)) {}
 EventDecoder::~EventDecoder() = default;
 

@@ -18,10 +18,10 @@ class EventMapping;  // event_mapping.h
 /// What a record became: events (usually one; a mapping may emit more; none for kinds it ignores), or the reason it is
 /// a bad record.
 struct Decoded {
-  std::uint32_t begin = 0, size = 0;   ///< range in DecodedBatch.events
+  std::uint32_t begin = 0, size = 0;  ///< range in DecodedBatch.events
   bool bad = false;
   Code reason = Code::kDecode;
-  std::string detail{};                  ///< sentence for the dead letter, no personal data; empty when good
+  std::string detail{};  ///< sentence for the dead letter, no personal data; empty when good
   bool key_mismatch = false, timestamp_from_record = false;
 };
 

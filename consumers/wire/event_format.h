@@ -22,13 +22,30 @@ inline constexpr std::int64_t kMoneyMax = 9'000'000'000'000'000;
 
 /// A field a mapping can fill.
 enum class Field : std::uint8_t {
-  kEventId, kTime, kCustomerId, kKind, kChannel, kCampaignId, kOfferId, kPlacement, kProductId, kCategory, kDecisionId,
-  kPropensity, kValue, kCurrency, kDirection, kQuantity, kCost, kTransactional,
+  kEventId,
+  kTime,
+  kCustomerId,
+  kKind,
+  kChannel,
+  kCampaignId,
+  kOfferId,
+  kPlacement,
+  kProductId,
+  kCategory,
+  kDecisionId,
+  kPropensity,
+  kValue,
+  kCurrency,
+  kDirection,
+  kQuantity,
+  kCost,
+  kTransactional,
 };
 inline constexpr std::size_t kFields = 18;
 /// Names in mapping files, by Field.
 inline constexpr std::array<std::string_view, kFields> kFieldNames = {
-    "event_id", "time",        "customer_id", "kind",  "channel",  "campaign_id", "offer_id", "placement", "product_id",
-    "category", "decision_id", "propensity",  "value", "currency", "direction",   "quantity", "cost",      "transactional"};
+    "event_id", "time",      "customer_id", "kind",     "channel",     "campaign_id",
+    "offer_id", "placement", "product_id",  "category", "decision_id", "propensity",
+    "value",    "currency",  "direction",   "quantity", "cost",        "transactional"};
 
 }  // namespace offerstream

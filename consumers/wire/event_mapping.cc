@@ -1,10 +1,10 @@
 #include "consumers/wire/event_mapping.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <fstream>
 #include <sstream>
-
-#include <fmt/format.h>
 
 #include "consumers/config/embedded_files.h"
 #include "consumers/config/quantity_text.h"
@@ -22,13 +22,19 @@ class MappingReader {
   explicit MappingReader(Mistakes& mistakes) : mistakes_(mistakes) {}
 
   void Read(const YamlNode& root, EventMapping& mapping) {
-    Known(root, "", {"version", "format", "delimiter", "quote", "header", "columns", "fields", "attributes", "emit", "skip", "tests"});
-    if (const YamlNode* version = root.Find("version"); version == nullptr) mistakes_.Add(root.place, "version: missing");
-    else if (version->text != "1") mistakes_.Add(version->place, fmt::format("version: 1 is wanted, not '{}'", version->text));
+    Known(root, "",
+          {"version", "format", "delimiter", "quote", "header", "columns", "fields", "attributes", "emit", "skip",
+           "tests"});
+    if (const YamlNode* version = root.Find("version"); version == nullptr)
+      mistakes_.Add(root.place, "version: missing");
+    else if (version->text != "1")
+      mistakes_.Add(version->place, fmt::format("version: 1 is wanted, not '{}'", version->text));
     Form(root, mapping);
     const YamlNode* fields = root.Find("fields");
-    if (fields == nullptr) mistakes_.Add(root.place, "fields: missing");
-    else Template(*fields, "fields", mapping.main);
+    if (fields == nullptr)
+      mistakes_.Add(root.place, "fields: missing");
+    else
+      Template(*fields, "fields", mapping.main);
     for (const Field needed : {Field::kEventId, Field::kKind}) {
       const auto name = kFieldNames[static_cast<std::size_t>(needed)];
       if (fields != nullptr && !mapping.main.fields[static_cast<std::size_t>(needed)].given) {
@@ -56,7 +62,8 @@ class MappingReader {
     }
     for (const auto& key : node.keys) {
       if (std::find(keys.begin(), keys.end(), key.text) == keys.end()) {
-        mistakes_.AddUnknown(key.place, fmt::format("{}{}{}: unknown key", where, where.empty() ? "" : ".", key.text), key.text, keys);
+        mistakes_.AddUnknown(key.place, fmt::format("{}{}{}: unknown key", where, where.empty() ? "" : ".", key.text),
+                             key.text, keys);
       }
     }
   }
@@ -66,8 +73,10 @@ class MappingReader {
     if (list == nullptr || list->Is(Kind::kNull)) return;
     if (!list->Is(Kind::kList)) mistakes_.Add(list->place, fmt::format("{}: a list is wanted", key));
     for (const YamlNode& node : list->children) {
-      if (node.Is(Kind::kMap)) f(node);
-      else mistakes_.Add(node.place, fmt::format("{}: a map of keys is wanted", key));
+      if (node.Is(Kind::kMap))
+        f(node);
+      else
+        mistakes_.Add(node.place, fmt::format("{}: a map of keys is wanted", key));
     }
   }
   std::string Text(const YamlNode& node, std::string_view where) {
@@ -76,28 +85,38 @@ class MappingReader {
   }
   std::vector<std::string> Texts(const YamlNode& node, std::string_view where) {
     std::vector<std::string> texts;
-    if (node.Is(Kind::kScalar)) texts.push_back(node.text);
-    else if (!node.Is(Kind::kList)) mistakes_.Add(node.place, fmt::format("{}: a list of texts is wanted", where));
-    else for (const YamlNode& child : node.children) texts.push_back(Text(child, where));
+    if (node.Is(Kind::kScalar))
+      texts.push_back(node.text);
+    else if (!node.Is(Kind::kList))
+      mistakes_.Add(node.place, fmt::format("{}: a list of texts is wanted", where));
+    else
+      for (const YamlNode& child : node.children) texts.push_back(Text(child, where));
     return texts;
   }
   bool Truth(const YamlNode& node, std::string_view where) {
-    if (node.text != "true" && node.text != "false") mistakes_.Add(node.place, fmt::format("{}: true or false is wanted", where));
+    if (node.text != "true" && node.text != "false")
+      mistakes_.Add(node.place, fmt::format("{}: true or false is wanted", where));
     return node.text == "true";
   }
   FieldPath Path(const YamlNode& node, std::string_view where) {
     FieldPath path;
     if (!node.Is(Kind::kScalar) || !ParseFieldPath(node.text, path)) {
-      mistakes_.Add(node.place, fmt::format("{}: a JSON Pointer like /properties/id or a CloudEvents attribute like ce_id is wanted, not '{}'",
-                                            where, node.text));
+      mistakes_.Add(
+          node.place,
+          fmt::format(
+              "{}: a JSON Pointer like /properties/id or a CloudEvents attribute like ce_id is wanted, not '{}'", where,
+              node.text));
     }
     return path;
   }
   std::vector<FieldPath> Paths(const YamlNode& node, std::string_view where) {
     std::vector<FieldPath> paths;
-    if (node.Is(Kind::kScalar)) paths.push_back(Path(node, where));
-    else if (!node.Is(Kind::kList)) mistakes_.Add(node.place, fmt::format("{}: a pointer or a list of them is wanted", where));
-    else for (const YamlNode& child : node.children) paths.push_back(Path(child, where));
+    if (node.Is(Kind::kScalar))
+      paths.push_back(Path(node, where));
+    else if (!node.Is(Kind::kList))
+      mistakes_.Add(node.place, fmt::format("{}: a pointer or a list of them is wanted", where));
+    else
+      for (const YamlNode& child : node.children) paths.push_back(Path(child, where));
     return paths;
   }
 
@@ -106,16 +125,19 @@ class MappingReader {
       mapping.csv = format->text == "csv";
       mapping.cloudevents = format->text == "cloudevents";
       if (format->text != "json" && !mapping.csv && !mapping.cloudevents) {
-        mistakes_.AddUnknown(format->place, fmt::format("format: one of json, csv, cloudevents is wanted, not '{}'", format->text), format->text,
-                             {"json", "csv", "cloudevents"});
+        mistakes_.AddUnknown(format->place,
+                             fmt::format("format: one of json, csv, cloudevents is wanted, not '{}'", format->text),
+                             format->text, {"json", "csv", "cloudevents"});
       }
     }
     const auto one = [&](const char* key, char& out) {
       const YamlNode* node = root.Find(key);
       if (node == nullptr) return;
       const std::string text = node->text == "\\t" || node->text == "tab" ? "\t" : node->text;
-      if (text.size() != 1 || text[0] == '\n') mistakes_.Add(node->place, fmt::format("{}: one character is wanted", key));
-      else out = text[0];
+      if (text.size() != 1 || text[0] == '\n')
+        mistakes_.Add(node->place, fmt::format("{}: one character is wanted", key));
+      else
+        out = text[0];
     };
     one("delimiter", mapping.csv_form.delimiter);
     one("quote", mapping.csv_form.quote);
@@ -139,15 +161,16 @@ class MappingReader {
     if (outcomes == nullptr) return;
     if (!outcomes->Is(Kind::kMap)) mistakes_.Add(outcomes->place, where + ".outcomes: a map of outcomes is wanted");
     for (std::size_t i = 0; i < outcomes->keys.size(); ++i) {
-      out.outcomes[outcomes->keys[i].text] =
-          Rule(outcomes->children[i], fmt::format("{}.outcomes.{}", where, outcomes->keys[i].text), Field::kTransactional);
+      out.outcomes[outcomes->keys[i].text] = Rule(
+          outcomes->children[i], fmt::format("{}.outcomes.{}", where, outcomes->keys[i].text), Field::kTransactional);
     }
   }
 
   FieldRule Rule(const YamlNode& node, const std::string& where, Field field) {
     FieldRule rule;
     rule.given = true;
-    const bool time = field == Field::kTime, amount = field == Field::kValue || field == Field::kQuantity || field == Field::kCost;
+    const bool time = field == Field::kTime,
+               amount = field == Field::kValue || field == Field::kQuantity || field == Field::kCost;
     std::vector<std::string> keys = {"from", "const", "row", "enum", "default", "is"};
     if (time) keys.insert(keys.end(), {"as", "format", "start", "step", "skew"});
     if (amount) keys.insert(keys.end(), {"negative", "times"});
@@ -157,7 +180,8 @@ class MappingReader {
     if (const YamlNode* value = node.Find("const")) rule.constant = Text(*value, where + ".const");
     if (const YamlNode* row = node.Find("row")) {
       rule.row = Text(*row, where + ".row");
-      if (rule.row->find("{n}") == std::string::npos) mistakes_.Add(row->place, where + ".row: {n}, the row's number, is wanted in it");
+      if (rule.row->find("{n}") == std::string::npos)
+        mistakes_.Add(row->place, where + ".row: {n}, the row's number, is wanted in it");
     }
     if (const YamlNode* standard = node.Find("default")) rule.standard = Text(*standard, where + ".default");
     if (const YamlNode* is = node.Find("is")) rule.is = Text(*is, where + ".is");
@@ -190,10 +214,15 @@ class MappingReader {
   void TimeRule(const YamlNode& node, const std::string& where, FieldRule& rule) {
     if (const YamlNode* as = node.Find("as")) {
       for (const std::string& form : Texts(*as, where + ".as")) {
-        if (form == "rfc3339") rule.forms.push_back(TimeForm::kRfc3339);
-        else if (form == "epoch_ms") rule.forms.push_back(TimeForm::kEpochMs);
-        else if (form == "epoch_s") rule.forms.push_back(TimeForm::kEpochS);
-        else mistakes_.AddUnknown(as->place, fmt::format("{}.as: no form '{}'", where, form), form, {"rfc3339", "epoch_ms", "epoch_s"});
+        if (form == "rfc3339")
+          rule.forms.push_back(TimeForm::kRfc3339);
+        else if (form == "epoch_ms")
+          rule.forms.push_back(TimeForm::kEpochMs);
+        else if (form == "epoch_s")
+          rule.forms.push_back(TimeForm::kEpochS);
+        else
+          mistakes_.AddUnknown(as->place, fmt::format("{}.as: no form '{}'", where, form), form,
+                               {"rfc3339", "epoch_ms", "epoch_s"});
       }
     }
     if (rule.forms.empty()) rule.forms.push_back(TimeForm::kRfc3339);
@@ -204,9 +233,11 @@ class MappingReader {
       rule.start = time;
     }
     if (const YamlNode* step = node.Find("step")) {
-      if (!ParseDuration(step->text, rule.step)) mistakes_.Add(step->place, where + ".step: a duration like 60s is wanted");
+      if (!ParseDuration(step->text, rule.step))
+        mistakes_.Add(step->place, where + ".step: a duration like 60s is wanted");
     }
-    if (rule.start.has_value() != (node.Find("step") != nullptr)) mistakes_.Add(node.place, where + ": start and step go together");
+    if (rule.start.has_value() != (node.Find("step") != nullptr))
+      mistakes_.Add(node.place, where + ": start and step go together");
     if (const YamlNode* skew = node.Find("skew")) {
       Known(*skew, where + ".skew", {"original", "sent", "received"});
       if (const YamlNode* path = skew->Find("original")) rule.original = Path(*path, where + ".skew.original");
@@ -219,8 +250,10 @@ class MappingReader {
     FieldCondition condition;
     Known(node, where, {"from", "is", "in", "present", "starts_with", "not"});
     if (!node.Is(Kind::kMap)) return condition;
-    if (const YamlNode* from = node.Find("from")) condition.path = Path(*from, where + ".from");
-    else mistakes_.Add(node.place, where + ".from: missing");
+    if (const YamlNode* from = node.Find("from"))
+      condition.path = Path(*from, where + ".from");
+    else
+      mistakes_.Add(node.place, where + ".from: missing");
     int tests = 0;
     for (std::size_t i = 0; i < node.keys.size(); ++i) {
       const YamlNode& value = node.children[i];
@@ -231,8 +264,11 @@ class MappingReader {
         continue;
       }
       ++tests;
-      if (key == "present") condition.test = Truth(value, where + ".present") ? FieldCondition::Test::kPresent : FieldCondition::Test::kAbsent;
-      else condition.values = Texts(value, where + "." + key);
+      if (key == "present")
+        condition.test =
+            Truth(value, where + ".present") ? FieldCondition::Test::kPresent : FieldCondition::Test::kAbsent;
+      else
+        condition.values = Texts(value, where + "." + key);
       if (key == "in") condition.test = FieldCondition::Test::kIn;
       if (key == "starts_with") condition.test = FieldCondition::Test::kStartsWith;
     }
@@ -258,13 +294,16 @@ class MappingReader {
     names("exclude", rules.exclude);
     rules.all = std::find(rules.include.begin(), rules.include.end(), "*") != rules.include.end();
     if (const YamlNode* missing = node.Find("missing")) rules.missing = Texts(*missing, "attributes.missing");
-    if (const YamlNode* numbers = node.Find("numbers"); numbers != nullptr && numbers->text != "auto") {
-      mistakes_.Add(numbers->place, "attributes.numbers: auto is the only way");
+    if (const YamlNode* numbers = node.Find("numbers")) {
+      rules.numbers_auto = numbers->text == "auto";
+      if (!rules.numbers_auto && numbers->text != "strict")
+        mistakes_.Add(numbers->place, "attributes.numbers: auto or strict is wanted");
     }
     if (const YamlNode* fields = node.Find("fields")) {
       if (!fields->Is(Kind::kMap)) mistakes_.Add(fields->place, "attributes.fields: a map of attributes is wanted");
       for (std::size_t i = 0; i < fields->keys.size(); ++i) {
-        rules.fields[fields->keys[i].text] = Rule(fields->children[i], "attributes.fields." + fields->keys[i].text, Field::kCategory);
+        rules.fields[fields->keys[i].text] =
+            Rule(fields->children[i], "attributes.fields." + fields->keys[i].text, Field::kCategory);
       }
     }
   }
@@ -291,10 +330,13 @@ class MappingReader {
       }
       auto& expected = test.events.emplace_back();
       expected.place = event.place;
-      for (std::size_t i = 0; i < event.keys.size(); ++i) Expect(event.keys[i].text, event.children[i], expected.fields);
+      for (std::size_t i = 0; i < event.keys.size(); ++i)
+        Expect(event.keys[i].text, event.children[i], expected.fields);
     };
-    if (expect->Is(Kind::kList)) std::for_each(expect->children.begin(), expect->children.end(), add);
-    else add(*expect);
+    if (expect->Is(Kind::kList))
+      std::for_each(expect->children.begin(), expect->children.end(), add);
+    else
+      add(*expect);
     mapping.tests.push_back(std::move(test));
   }
   // { attributes: { age: 3 } } is compared as attributes.age.
@@ -303,7 +345,8 @@ class MappingReader {
       fields[key] = Text(value, "tests.expect." + key);
       return;
     }
-    for (std::size_t i = 0; i < value.keys.size(); ++i) Expect(key + "." + value.keys[i].text, value.children[i], fields);
+    for (std::size_t i = 0; i < value.keys.size(); ++i)
+      Expect(key + "." + value.keys[i].text, value.children[i], fields);
   }
 
   Mistakes& mistakes_;
@@ -361,11 +404,13 @@ std::string YamlAsJson(const YamlNode& node) {
   std::string out;
   double number = 0;
   switch (node.kind) {
-    case Kind::kNull: return "null";
+    case Kind::kNull:
+      return "null";
     case Kind::kScalar:
       // JSON has no leading zeros or plus signs; such a scalar is a text.
       if (!node.quoted && (node.text == "true" || node.text == "false")) return node.text;
-      if (!node.quoted && ParseNumber(node.text, number) && node.text.find_first_not_of("-0123456789.eE") == std::string::npos &&
+      if (!node.quoted && ParseNumber(node.text, number) &&
+          node.text.find_first_not_of("-0123456789.eE") == std::string::npos &&
           (node.text.size() < 2 || node.text[0] != '0' || node.text[1] == '.')) {
         return node.text;
       }

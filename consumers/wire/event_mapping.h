@@ -17,7 +17,7 @@ namespace offerstream {
 
 /// Where in a record: a JSON Pointer (RFC 6901) into the event, or a CloudEvents attribute ("ce_id").
 struct FieldPath {
-  bool envelope = false;             ///< CloudEvents attribute `keys[0]`
+  bool envelope = false;  ///< CloudEvents attribute `keys[0]`
   std::vector<std::string> keys{};
   friend auto operator<=>(const FieldPath&, const FieldPath&) = default;
 };
@@ -28,17 +28,17 @@ enum class TimeForm : std::uint8_t { kRfc3339, kEpochMs, kEpochS };
 /// How one field is filled. Sources are tried in this order: constant, row, from.
 struct FieldRule {
   bool given = false;
-  std::vector<FieldPath> from{};                  ///< the first one present (and not null) wins
+  std::vector<FieldPath> from{};  ///< the first one present (and not null) wins
   std::optional<std::string> constant{};
-  std::optional<std::string> row{};               ///< template; {n} is the record's offset (files: the row, from 0)
-  std::map<std::string, std::string> names{};     ///< enum: text -> text, before anything else looks at it
-  std::optional<std::string> standard{};          ///< default: when absent or not in `names`
-  std::optional<std::string> is{};                ///< truth values: whether the text equals this
-  bool negative = false;                          ///< amounts: below zero is allowed
-  std::optional<FieldPath> times{};               ///< amounts: multiplied by this field
-  std::vector<TimeForm> forms{};                  ///< times
-  std::string format{};                           ///< times: a form of their own (strftime)
-  std::optional<EventTime> start{};               ///< times: start + step * (field or row)
+  std::optional<std::string> row{};            ///< template; {n} is the record's offset (files: the row, from 0)
+  std::map<std::string, std::string> names{};  ///< enum: text -> text, before anything else looks at it
+  std::optional<std::string> standard{};       ///< default: when absent or not in `names`
+  std::optional<std::string> is{};             ///< truth values: whether the text equals this
+  bool negative = false;                       ///< amounts: below zero is allowed
+  std::optional<FieldPath> times{};            ///< amounts: multiplied by this field
+  std::vector<TimeForm> forms{};               ///< times
+  std::string format{};                        ///< times: a form of their own (strftime)
+  std::optional<EventTime> start{};            ///< times: start + step * (field or row)
   Duration step = 0;
   std::optional<FieldPath> original{}, sent{}, received{};  ///< times: Segment's clock-skew rule
 };
@@ -55,32 +55,33 @@ struct FieldCondition {
 /// One event made from a record.
 struct EventTemplate {
   std::optional<FieldCondition> when{};
-  std::array<FieldRule, kFields> fields{};        ///< by Field
-  std::map<std::string, FieldRule> outcomes{};    ///< by outcome id
+  std::array<FieldRule, kFields> fields{};      ///< by Field
+  std::map<std::string, FieldRule> outcomes{};  ///< by outcome id
 };
 
 /// Which attributes are read and from where; only those the plan declares are kept.
 struct AttributeRules {
-  std::vector<FieldPath> bases{};                 ///< objects that hold them, the first with the name wins; root by default
-  bool all = false;                               ///< include: ["*"]
+  std::vector<FieldPath> bases{};  ///< objects that hold them, the first with the name wins; root by default
+  bool all = false;                ///< include: ["*"]
   std::vector<std::string> include{}, exclude{};  ///< names
   std::vector<std::string> missing{};             ///< texts that mean "not known"
-  std::map<std::string, FieldRule> fields{};      ///< attributes with a source of their own
+  bool numbers_auto = false;                  ///< numbers: auto; a text that is no number is not known, not a mistake
+  std::map<std::string, FieldRule> fields{};  ///< attributes with a source of their own
 };
 
 /// Form of CSV files.
 struct CsvForm {
   char delimiter = ',', quote = '"';
   bool header = true;
-  std::vector<std::string> columns{};             ///< names when there is no header
+  std::vector<std::string> columns{};  ///< names when there is no header
 };
 
 /// One test of a mapping file: a record and what it becomes.
 struct MappingTest {
   std::string name{};
   Place place{};
-  std::string input{};                            ///< JSON
-  std::string error{};                            ///< the reason a bad record gets; empty: good
+  std::string input{};  ///< JSON
+  std::string error{};  ///< the reason a bad record gets; empty: good
   struct Expected {
     Place place{};
     std::map<std::string, std::string> fields{};
@@ -91,12 +92,12 @@ struct MappingTest {
 /// A whole mapping; immutable once loaded, shared by decoders.
 class EventMapping {
  public:
-  std::string name{};                             ///< preset or path, for messages
+  std::string name{};  ///< preset or path, for messages
   bool csv = false, cloudevents = false;
   CsvForm csv_form{};
   EventTemplate main{};
-  std::vector<EventTemplate> emits{};             ///< fields not given are the main event's
-  std::vector<FieldCondition> skip{};             ///< a record for which one holds becomes no event
+  std::vector<EventTemplate> emits{};  ///< fields not given are the main event's
+  std::vector<FieldCondition> skip{};  ///< a record for which one holds becomes no event
   AttributeRules attributes{};
   std::vector<MappingTest> tests{};
 };

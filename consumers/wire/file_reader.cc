@@ -1,16 +1,15 @@
 #include "consumers/wire/file_reader.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <poll.h>
 #include <unistd.h>
+#include <zlib.h>
+#include <zstd.h>
 
 #include <cerrno>
 #include <cstring>
 #include <vector>
-
-#include <fmt/format.h>
-#include <zlib.h>
-#include <zstd.h>
 
 namespace offerstream {
 
@@ -60,7 +59,8 @@ struct FileReader::Impl {
     }
     if (!inside) {
       // One member after the other, as 'cat a.gz b.gz' makes them.
-      if (!gzip_open ? inflateInit2(&gzip, 15 + 32) != Z_OK : inflateReset(&gzip) != Z_OK) return Fail(Code::kIo, path + ": zlib");
+      if (!gzip_open ? inflateInit2(&gzip, 15 + 32) != Z_OK : inflateReset(&gzip) != Z_OK)
+        return Fail(Code::kIo, path + ": zlib");
       gzip_open = inside = true;
     }
     gzip.next_in = reinterpret_cast<Bytef*>(in.data() + in_at);
@@ -68,7 +68,8 @@ struct FileReader::Impl {
     gzip.next_out = reinterpret_cast<Bytef*>(out.data());
     gzip.avail_out = static_cast<uInt>(out.size());
     const int code = inflate(&gzip, Z_NO_FLUSH);
-    if (code != Z_OK && code != Z_STREAM_END && code != Z_BUF_ERROR) return Fail(Code::kIo, path + ": the compressed file is damaged");
+    if (code != Z_OK && code != Z_STREAM_END && code != Z_BUF_ERROR)
+      return Fail(Code::kIo, path + ": the compressed file is damaged");
     in_at = in_size - gzip.avail_in;
     text.append(out.data(), out.size() - gzip.avail_out);
     inside = code != Z_STREAM_END;
@@ -82,7 +83,8 @@ struct FileReader::Impl {
     ZSTD_inBuffer from{in.data(), in_size, in_at};
     ZSTD_outBuffer to{out.data(), out.size(), 0};
     const std::size_t code = ZSTD_decompressStream(zstd, &to, &from);
-    if (ZSTD_isError(code) != 0) return Fail(Code::kIo, fmt::format("{}: the compressed file is damaged ({})", path, ZSTD_getErrorName(code)));
+    if (ZSTD_isError(code) != 0)
+      return Fail(Code::kIo, fmt::format("{}: the compressed file is damaged ({})", path, ZSTD_getErrorName(code)));
     in_at = from.pos;
     text.append(out.data(), to.pos);
     inside = code != 0;
@@ -94,7 +96,7 @@ struct FileReader::Impl {
   Form form = Form::kPlain;
   std::vector<char> in = std::vector<char>(kChunk), out = std::vector<char>(kChunk);
   std::size_t in_at = 0, in_size = 0;
-  std::string text{};          // decompressed, from text_at on not yet given out
+  std::string text{};  // decompressed, from text_at on not yet given out
   std::size_t text_at = 0, searched = 0;
   bool ended = false, gzip_open = false, inside = false;
   z_stream gzip{};
@@ -135,7 +137,9 @@ Result<bool> FileReader::Next(std::string& line) {
     }
     if (i.ended) return false;
     i.searched = i.text.size() - i.text_at;
-    if (i.searched > kLineBytesMax) return Fail(Code::kTooLarge, fmt::format("{}: line {} is longer than {} bytes", i.path, line_ + 1, kLineBytesMax));
+    if (i.searched > kLineBytesMax)
+      return Fail(Code::kTooLarge,
+                  fmt::format("{}: line {} is longer than {} bytes", i.path, line_ + 1, kLineBytesMax));
     i.text.erase(0, i.text_at);
     i.text_at = 0;
     const auto more = i.More();

@@ -1,8 +1,8 @@
 #include "consumers/wire/mapping_check.h"
 
-#include <cstdlib>
-
 #include <fmt/format.h>
+
+#include <cstdlib>
 
 #include "consumers/config/quantity_text.h"
 #include "consumers/wire/decision_encoder.h"
@@ -23,14 +23,18 @@ std::string HashText(IdHash hash, std::string_view expected) {
   return H64(expected) == hash ? std::string(expected) : fmt::format("#{:016x}", hash);
 }
 
-std::string AttributeText(const Event& event, const CampaignPlan& plan, std::string_view name, std::string_view expected) {
+std::string AttributeText(const Event& event, const CampaignPlan& plan, std::string_view name,
+                          std::string_view expected) {
   for (const AttributeUpdate& update : event.attributes) {
     const AttributeSpec& spec = plan.attributes[update.attribute.value];
     if (spec.name != name) continue;
     switch (update.value.type) {
-      case AttributeValue::Type::kUnset: return "";
-      case AttributeValue::Type::kNumber: return fmt::format("{}", update.value.number);
-      case AttributeValue::Type::kBool: return update.value.number != 0 ? "true" : "false";
+      case AttributeValue::Type::kUnset:
+        return "";
+      case AttributeValue::Type::kNumber:
+        return fmt::format("{}", update.value.number);
+      case AttributeValue::Type::kBool:
+        return update.value.number != 0 ? "true" : "false";
       case AttributeValue::Type::kText:
         for (std::size_t l = 0; l < spec.levels.size(); ++l) {
           if (spec.level_hashes[l] == update.value.text) return spec.levels[l];
@@ -43,33 +47,53 @@ std::string AttributeText(const Event& event, const CampaignPlan& plan, std::str
 
 std::string OutcomeText(const Event& event, const CampaignPlan& plan, std::string_view name) {
   for (std::size_t o = 0; o < plan.outcomes.size(); ++o) {
-    if (plan.outcomes[o].id == name && (event.outcomes_known >> o & 1) != 0) return (event.outcomes_yes >> o & 1) != 0 ? "true" : "false";
+    if (plan.outcomes[o].id == name && (event.outcomes_known >> o & 1) != 0)
+      return (event.outcomes_yes >> o & 1) != 0 ? "true" : "false";
   }
   return "";
 }
 
 // A field of an event as a text; false when there is no such field.
-bool FieldText(const Event& e, const CampaignPlan& plan, const std::string& field, std::string_view expected, std::string& out) {
+bool FieldText(const Event& e, const CampaignPlan& plan, const std::string& field, std::string_view expected,
+               std::string& out) {
   out.clear();
-  if (field == "kind") out = e.failed ? "delivery_failed" : Name(e.kind);
-  else if (field == "event_id") out = e.event_id;
-  else if (field == "customer_id") out = e.customer_id;
-  else if (field == "time") out = FormatTime(e.time);
-  else if (field == "offer_id") out = e.offer.known() ? plan.offers[e.offer.value].id : HashText(e.offer_hash, expected);
-  else if (field == "product_id") out = e.product.known() ? plan.products[e.product.value].id : HashText(e.product_hash, expected);
+  if (field == "kind")
+    out = e.failed ? "delivery_failed" : Name(e.kind);
+  else if (field == "event_id")
+    out = e.event_id;
+  else if (field == "customer_id")
+    out = e.customer_id;
+  else if (field == "time")
+    out = FormatTime(e.time);
+  else if (field == "offer_id")
+    out = e.offer.known() ? plan.offers[e.offer.value].id : HashText(e.offer_hash, expected);
+  else if (field == "product_id")
+    out = e.product.known() ? plan.products[e.product.value].id : HashText(e.product_hash, expected);
   // A channel the plan does not have is not kept; a preset's own tests run under other plans, too.
-  else if (field == "channel") out = e.channel.known() ? plan.channels[e.channel.value].id : "";
-  else if (field == "placement") out = e.placement.known() ? plan.decide.placements[e.placement.value] : "";
-  else if (field == "decision_id") out = e.decision_id != 0 ? DecisionIdText(e.decision_id) : "";
-  else if (field == "propensity") out = fmt::format("{}", e.propensity);
-  else if (field == "value") out = e.has_value ? MoneyText(e.value) : "";
-  else if (field == "quantity") out = fmt::format("{}", e.quantity);
-  else if (field == "cost") out = fmt::format("{}", e.cost);
-  else if (field == "direction") out = e.direction == Direction::kIn ? "in" : e.direction == Direction::kOut ? "out" : "";
-  else if (field == "transactional") out = e.transactional ? "true" : "false";
-  else if (field.starts_with("attributes.")) out = AttributeText(e, plan, std::string_view(field).substr(11), expected);
-  else if (field.starts_with("outcomes.")) out = OutcomeText(e, plan, std::string_view(field).substr(9));
-  else return false;
+  else if (field == "channel")
+    out = e.channel.known() ? plan.channels[e.channel.value].id : "";
+  else if (field == "placement")
+    out = e.placement.known() ? plan.decide.placements[e.placement.value] : "";
+  else if (field == "decision_id")
+    out = e.decision_id != 0 ? DecisionIdText(e.decision_id) : "";
+  else if (field == "propensity")
+    out = fmt::format("{}", e.propensity);
+  else if (field == "value")
+    out = e.has_value ? MoneyText(e.value) : "";
+  else if (field == "quantity")
+    out = fmt::format("{}", e.quantity);
+  else if (field == "cost")
+    out = fmt::format("{}", e.cost);
+  else if (field == "direction")
+    out = e.direction == Direction::kIn ? "in" : e.direction == Direction::kOut ? "out" : "";
+  else if (field == "transactional")
+    out = e.transactional ? "true" : "false";
+  else if (field.starts_with("attributes."))
+    out = AttributeText(e, plan, std::string_view(field).substr(11), expected);
+  else if (field.starts_with("outcomes."))
+    out = OutcomeText(e, plan, std::string_view(field).substr(9));
+  else
+    return false;
   return true;
 }
 
@@ -79,9 +103,11 @@ bool Same(const std::string& actual, const std::string& expected) {
   return actual == expected || (ParseNumber(actual, a) && ParseNumber(expected, b) && a == b);
 }
 
-void CompareEvents(const MappingTest& test, const DecodedBatch& batch, const CampaignPlan& plan, std::vector<ConfigError>& failures) {
+void CompareEvents(const MappingTest& test, const DecodedBatch& batch, const CampaignPlan& plan,
+                   std::vector<ConfigError>& failures) {
   const auto fail = [&](const Place& place, std::string message) {
-    failures.push_back({place.file ? *place.file : "", place.line, place.column, fmt::format("test '{}': {}", test.name, message)});
+    failures.push_back(
+        {place.file ? *place.file : "", place.line, place.column, fmt::format("test '{}': {}", test.name, message)});
   };
   const Decoded& decoded = batch.records[0];
   const std::string reason = decoded.bad ? std::string(ReasonText(decoded.reason)) : "";
@@ -107,7 +133,8 @@ void CompareEvents(const MappingTest& test, const DecodedBatch& batch, const Cam
 
 }  // namespace
 
-MappingVerdict TestMapping(const std::shared_ptr<const EventMapping>& mapping, const std::shared_ptr<const CampaignPlan>& plan) {
+MappingVerdict TestMapping(const std::shared_ptr<const EventMapping>& mapping,
+                           const std::shared_ptr<const CampaignPlan>& plan) {
   MappingVerdict verdict;
   EventDecoder decoder(plan, mapping, true);
   DecodedBatch batch;
@@ -117,7 +144,8 @@ MappingVerdict TestMapping(const std::shared_ptr<const EventMapping>& mapping, c
     record.value = test.input;
     // Times that are missing come from the record's: any fixed one will do.
     record.timestamp_ms = 0;
-    if (!mapping->main.fields[static_cast<std::size_t>(Field::kTime)].start) record.timestamp_ms = kEventTimeMax - kFutureTolerance;
+    if (!mapping->main.fields[static_cast<std::size_t>(Field::kTime)].start)
+      record.timestamp_ms = kEventTimeMax - kFutureTolerance;
     decoder.Decode(record, batch);
     const std::size_t before = verdict.failures.size();
     CompareEvents(test, batch, *plan, verdict.failures);
@@ -137,8 +165,8 @@ std::string EventAsText(const Event& event, const CampaignPlan& plan) {
     out += ':';
     AppendJsonText(value, out);
   };
-  for (const char* field : {"kind", "event_id", "customer_id", "time", "offer_id", "product_id", "channel", "placement", "decision_id", "value",
-                            "direction"}) {
+  for (const char* field : {"kind", "event_id", "customer_id", "time", "offer_id", "product_id", "channel", "placement",
+                            "decision_id", "value", "direction"}) {
     add(field, field);
   }
   if (event.propensity > 0) add("propensity", "propensity");

@@ -25,7 +25,8 @@ class TextTable {
     for (std::size_t i = Hash(text) & mask_;; i = (i + 1) & mask_) {
       const Cell& cell = cells_[i];
       if (cell.value == kNone) return kNone;
-      if (cell.text.size() == text.size() && std::memcmp(cell.text.data(), text.data(), text.size()) == 0) return cell.value;
+      if (cell.text.size() == text.size() && std::memcmp(cell.text.data(), text.data(), text.size()) == 0)
+        return cell.value;
     }
   }
   std::size_t size() const { return size_; }
@@ -57,7 +58,7 @@ class TextTable {
 struct FieldValue {
   enum class Type : std::uint8_t { kAbsent, kNull, kText, kNumber, kBool, kContainer };
   Type type = Type::kAbsent;
-  std::string_view text{};      ///< kText: unescaped; kNumber: as written; kBool: "true" or "false"
+  std::string_view text{};  ///< kText: unescaped; kNumber: as written; kBool: "true" or "false"
   bool Usable() const { return type != Type::kAbsent && type != Type::kNull; }
 };
 
@@ -69,8 +70,8 @@ class PathTree {
 
   /// What lies below a key: a value to take, a node to go on from, or both.
   struct Child {
-    std::uint16_t slot = kNone;   ///< where its value goes
-    std::uint16_t node = kNone;   ///< where its own fields are looked up
+    std::uint16_t slot = kNone;  ///< where its value goes
+    std::uint16_t node = kNone;  ///< where its own fields are looked up
   };
 
   PathTree() : nodes_(2) {}

@@ -1,10 +1,10 @@
 #include "models/domain/event_time.h"
 
+#include <date/date.h>
+
 #include <algorithm>
 #include <locale>
 #include <sstream>
-
-#include <date/date.h>
 
 namespace offerstream {
 

@@ -1,9 +1,10 @@
-// Every file of tests/corpus/bad gets the reason its name says, and the good event after it is read as if it were not there.
+// Every file of tests/corpus/bad gets the reason its name says, and the good event after it is read as if it were not
+// there.
+#include <gtest/gtest.h>
+
 #include <filesystem>
 #include <fstream>
 #include <sstream>
-
-#include <gtest/gtest.h>
 
 #include "consumers/config/config.h"
 #include "consumers/wire/event_decoder.h"
@@ -60,12 +61,14 @@ TEST_F(BadCorpus, LargeRecordsAreRefusedWithoutReadingThem) {
   for (int i = 0; i < 400'000; ++i) array += ",1";
   EXPECT_FALSE(Decode(array + "]}").bad) << "a long list in a field nobody reads harms nothing";
   EXPECT_EQ(Decode(std::string(100'000, '[')).reason, Code::kDecode);
-  std::string deep = R"({"type":"page","messageId":"m","userId":"u1","deep":)" + std::string(100'000, '[') + std::string(100'000, ']') + "}";
+  std::string deep = R"({"type":"page","messageId":"m","userId":"u1","deep":)" + std::string(100'000, '[') +
+                     std::string(100'000, ']') + "}";
   EXPECT_EQ(Decode(deep).reason, Code::kDecode);
 }
 
 TEST_F(BadCorpus, EveryPrefixOfAGoodEventIsRefusedOrReadButNeverBelieved) {
-  const std::string good = R"({"type":"page","messageId":"g","userId":"u1","timestamp":"2026-03-01T10:00:00Z","properties":{"a":[1,{"b":"c"}]}})";
+  const std::string good =
+      R"({"type":"page","messageId":"g","userId":"u1","timestamp":"2026-03-01T10:00:00Z","properties":{"a":[1,{"b":"c"}]}})";
   for (std::size_t n = 0; n < good.size(); ++n) EXPECT_TRUE(Decode(good.substr(0, n)).bad) << n;
 }
 

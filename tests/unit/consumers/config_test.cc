@@ -1,9 +1,9 @@
 #include "consumers/config/config.h"
 
+#include <gtest/gtest.h>
+
 #include <fstream>
 #include <sstream>
-
-#include <gtest/gtest.h>
 
 namespace offerstream {
 namespace {
@@ -41,13 +41,13 @@ std::vector<std::string> MistakesOf(const std::string& text) {
 
 TEST(Config, TenMistakesAreToldAtOnceEachAtItsLineAndColumn) {
   const std::string text =
-      "version: 2\n"                                                        // 1: out of range
-      "comit: { interval: 100ms }\n"                                        // 2: unknown key
-      "commit: { interval: 100 }\n"                                         // 3: no duration
-      "state: { memory: 2GB, shards: two }\n"                               // 4, 5: no size, no number
-      "kafka: { consumer: { isolation.level: read_uncommitted } }\n"        // 6: reserved
+      "version: 2\n"                                                  // 1: out of range
+      "comit: { interval: 100ms }\n"                                  // 2: unknown key
+      "commit: { interval: 100 }\n"                                   // 3: no duration
+      "state: { memory: 2GB, shards: two }\n"                         // 4, 5: no size, no number
+      "kafka: { consumer: { isolation.level: read_uncommitted } }\n"  // 6: reserved
       "channels:\n"
-      "  push: { cap: { start: 9, max: 5 } }\n"                             // 7: start above max
+      "  push: { cap: { start: 9, max: 5 } }\n"  // 7: start above max
       "offers:\n"
       "  - { id: a, channels: [pusch] }\n"                                  // 8: bad reference
       "  - { id: b, eligible: { attribute: age, min: 18 }, budget: b1 }\n"  // 9, 10: undeclared attribute, not yet
@@ -65,7 +65,8 @@ TEST(Config, TenMistakesAreToldAtOnceEachAtItsLineAndColumn) {
       "c.yaml:10:37: eligible.attribute: 'age' is not declared in features.attributes",
       "c.yaml:10:53: offers[1].budget: budgets are not supported yet",
       "c.yaml:11:1: budgets: budgets are not supported yet",
-      "c.yaml:12:20: explore.policy: one of inverse_gap, squarecb, epsilon_greedy, thompson, greedy is wanted, not 'gredy'; did you mean 'greedy'?",
+      "c.yaml:12:20: explore.policy: one of inverse_gap, squarecb, epsilon_greedy, thompson, greedy is wanted, not "
+      "'gredy'; did you mean 'greedy'?",
   };
   EXPECT_EQ(MistakesOf(text), expected);
 }
@@ -83,9 +84,12 @@ TEST(Config, YamlThatIsNoneIsAMistakeAtItsPlace) {
 TEST(Config, TooManyFeaturesNameTheirBlocks) {
   std::string levels;
   for (int i = 0; i < 60; ++i) levels += (i > 0 ? ", l" : "l") + std::to_string(i);
-  const auto mistakes = MistakesOf(Minimal("features: { attributes: [ { name: job, type: category, levels: [" + levels + "] } ] }\n"));
+  const auto mistakes =
+      MistakesOf(Minimal("features: { attributes: [ { name: job, type: category, levels: [" + levels + "] } ] }\n"));
   ASSERT_EQ(mistakes.size(), 1u);
-  EXPECT_NE(mistakes[0].find("84 features are more than 64: bias 1, attributes 60, profile 8, time 2, segment 12, ordinal 1"), std::string::npos)
+  EXPECT_NE(
+      mistakes[0].find("84 features are more than 64: bias 1, attributes 60, profile 8, time 2, segment 12, ordinal 1"),
+      std::string::npos)
       << mistakes[0];
 }
 
@@ -93,23 +97,27 @@ TEST(Config, CustomerFeaturesComeFirstAndCandidateFeaturesLast) {
   const LoadedConfig loaded = ParseConfig(DefaultConfigText(), "c.yaml");
   const FeatureSchema& schema = loaded.config->plan->features;
   EXPECT_LE(schema.size(), 64u);
-  for (std::size_t i = 0; i < schema.size(); ++i) EXPECT_EQ(schema.features[i].ByCandidate(), i >= schema.candidate_begin) << schema.features[i].name;
+  for (std::size_t i = 0; i < schema.size(); ++i)
+    EXPECT_EQ(schema.features[i].ByCandidate(), i >= schema.candidate_begin) << schema.features[i].name;
 }
 
 TEST(Config, AFlagWinsOverTheFileAndKeepsItsNameInMistakes) {
-  const LoadedConfig good = ParseConfig(Minimal("kafka: { brokers: a:1 }\n"), "c.yaml",
-                                        {{"kafka.brokers", "b:2"}, {"channels.push.cost", "0.5"}, {"kafka.common.security.protocol", "ssl"}});
+  const LoadedConfig good =
+      ParseConfig(Minimal("kafka: { brokers: a:1 }\n"), "c.yaml",
+                  {{"kafka.brokers", "b:2"}, {"channels.push.cost", "0.5"}, {"kafka.common.security.protocol", "ssl"}});
   ASSERT_NE(good.config, nullptr);
   EXPECT_EQ(good.config->kafka.brokers, "b:2");
   EXPECT_DOUBLE_EQ(good.config->plan->channels[0].cost, 0.5);
   EXPECT_EQ(good.config->kafka.common.at("security.protocol"), "ssl");
   const LoadedConfig bad = ParseConfig(Minimal(), "c.yaml", {{"commit.interval", "soon"}});
   ASSERT_EQ(bad.errors.size(), 1u);
-  EXPECT_TRUE(bad.errors[0].Text().starts_with("--set commit.interval: commit.interval: a duration")) << bad.errors[0].Text();
+  EXPECT_TRUE(bad.errors[0].Text().starts_with("--set commit.interval: commit.interval: a duration"))
+      << bad.errors[0].Text();
 }
 
 TEST(Config, WhatIsNotInThePlanDoesNotChangeItsDigest) {
-  const LoadedConfig a = ParseConfig(Minimal(), "c.yaml"), b = ParseConfig(Minimal("kafka: { brokers: x:1 }\nstate: { dir: /tmp/x }\n"), "c.yaml");
+  const LoadedConfig a = ParseConfig(Minimal(), "c.yaml"),
+                     b = ParseConfig(Minimal("kafka: { brokers: x:1 }\nstate: { dir: /tmp/x }\n"), "c.yaml");
   const LoadedConfig c = ParseConfig(Minimal("explore: { kappa: 11 }\n"), "c.yaml");
   ASSERT_TRUE(a.config && b.config && c.config);
   EXPECT_EQ(a.config->plan->digest, b.config->plan->digest);
@@ -122,9 +130,12 @@ TEST(Config, APlanOfEveryKindOfConditionReadsBack) {
       "products: [ { id: \"a: b\" }, { id: c, category: d } ]\n"
       "outcomes: { visit: { window: 1d } }\n"
       "offers:\n"
-      "  - { id: x, product: c, repeatable: false, starts: 2026-01-01, ends: 2026-03-31T12:00:00Z, goal: visit, eligible: { any: [ { attribute: age, min: 1.5, max: 1e6 },\n"
-      "      { attribute: job, in: [a, \"true\"] }, { attribute: vip, is: true }, { segment: [2, 3] }, { not: { owns: \"a: b\" } }, { all: [] } ] } }\n"
-      "features: { attributes: [ { name: age, missing: false }, { name: job, type: category, levels: [a, b] }, { name: vip, type: bool, feature: false } ],\n"
+      "  - { id: x, product: c, repeatable: false, starts: 2026-01-01, ends: 2026-03-31T12:00:00Z, goal: visit, "
+      "eligible: { any: [ { attribute: age, min: 1.5, max: 1e6 },\n"
+      "      { attribute: job, in: [a, \"true\"] }, { attribute: vip, is: true }, { segment: [2, 3] }, { not: { owns: "
+      "\"a: b\" } }, { all: [] } ] } }\n"
+      "features: { attributes: [ { name: age, missing: false }, { name: job, type: category, levels: [a, b] }, { name: "
+      "vip, type: bool, feature: false } ],\n"
       "            profile: [ tenure, { name: net_flow, scale: 3 } ], products: true, time: week, max: 80 }\n";
   const LoadedConfig loaded = ParseConfig(text, "c.yaml");
   for (const ConfigError& error : loaded.errors) ADD_FAILURE() << error.Text();
@@ -133,7 +144,8 @@ TEST(Config, APlanOfEveryKindOfConditionReadsBack) {
   ASSERT_TRUE(again.has_value()) << again.error().detail << "\n" << loaded.config->plan->text;
   EXPECT_EQ((*again)->text, loaded.config->plan->text);
   EXPECT_EQ((*again)->features.epoch, loaded.config->plan->features.epoch);
-  EXPECT_EQ((*again)->offers[0].eligible.children[1].values, loaded.config->plan->offers[0].eligible.children[1].values);
+  EXPECT_EQ((*again)->offers[0].eligible.children[1].values,
+            loaded.config->plan->offers[0].eligible.children[1].values);
 }
 
 TEST(Config, TheSchemaFileIsWhatTheTableSays) {

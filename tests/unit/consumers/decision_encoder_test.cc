@@ -1,8 +1,8 @@
 #include "consumers/wire/decision_encoder.h"
 
-#include <cmath>
-
 #include <gtest/gtest.h>
+
+#include <cmath>
 
 #include "consumers/config/config.h"
 
@@ -12,11 +12,14 @@ namespace {
 constexpr EventTime kTime = 1772359200000;  // 2026-03-01T10:00:00Z
 
 std::shared_ptr<const CampaignPlan> Plan(const std::string& detail) {
-  return ParseConfig("version: 1\ndecisions: { detail: " + detail + " }\nchannels: { push: { cost: 0.002 }, email: {} }\n"
-                     "products: [ { id: savings } ]\noffers:\n"
-                     "  - { id: \"plus\\\"1\", campaign: winter, product: savings, value: 3.6 }\n  - { id: gold, value: 5 }\n"
-                     "features: { profile: [recency], time: false, segment: false }\nsegments: { features: [] }\n",
-                     "c.yaml").config->plan;
+  return ParseConfig("version: 1\ndecisions: { detail: " + detail +
+                         " }\nchannels: { push: { cost: 0.002 }, email: {} }\n"
+                         "products: [ { id: savings } ]\noffers:\n"
+                         "  - { id: \"plus\\\"1\", campaign: winter, product: savings, value: 3.6 }\n  - { id: gold, "
+                         "value: 5 }\n"
+                         "features: { profile: [recency], time: false, segment: false }\nsegments: { features: [] }\n",
+                     "c.yaml")
+      .config->plan;
 }
 
 Decision Offered() {
@@ -55,19 +58,20 @@ TEST(DecisionEncoder, ACompactDecisionIsOneLineInTheContractsOrder) {
   DecisionEncoder encoder(Plan("compact"), {"events"});
   std::string out;
   encoder.EncodeDecision(Offered(), out);
-  EXPECT_EQ(out,
-            R"({"schema":"1-0-0","decision_id":"00000000000000ab","customer_id":"u\u000a1","event_time":"2026-03-01T10:00:00.000Z",)"
-            R"("valid_until":"2026-03-01T11:00:00.000Z","placement":"home","mode":"live","arm":"policy",)"
-            R"("offer":{"offer_id":"gold","campaign_id":"","channel":"email","product_id":null},)"
-            R"("score":0.300000000,"propensity":0.250000000,"explored":false,"probability":0.011700000,"probability_se":0.002100000,)"
-            R"("value":5.000000000,"cost":0.000000000,"price":0.000000000,)"
-            R"("candidates":[{"offer_id":"gold","channel":"email","propensity":0.250000000,"score":0.300000000,"probability":0.011700000},)"
-            R"({"offer_id":"gold","channel":"push","propensity":0.250000000,"score":0.200000000,"probability":0.011700000},)"
-            R"({"offer_id":"plus\"1","channel":"email","propensity":0.250000000,"score":0.100000000,"probability":0.011700000}],)"
-            R"("eligible":[0,1,2,3],"excluded":[],"explain":[{"feature":"recency","contribution":-0.810000000,"sign_probability":0.990000000}],)"
-            R"("cap":{"channel":"email","limit":9,"used":3,"window":"7d","resets_at":"2026-03-01T10:00:01.000Z","source":"learned"},)"
-            R"("segment":{"id":3,"version":17,"margin":0.420000000},"model":{"id":"gold/conversion","version":99120},"config_epoch":4,)"
-            R"("cause":{"topic":"events","partition":4,"offset":99120,"event_id":"m1"}})");
+  EXPECT_EQ(
+      out,
+      R"({"schema":"1-0-0","decision_id":"00000000000000ab","customer_id":"u\u000a1","event_time":"2026-03-01T10:00:00.000Z",)"
+      R"("valid_until":"2026-03-01T11:00:00.000Z","placement":"home","mode":"live","arm":"policy",)"
+      R"("offer":{"offer_id":"gold","campaign_id":"","channel":"email","product_id":null},)"
+      R"("score":0.300000000,"propensity":0.250000000,"explored":false,"probability":0.011700000,"probability_se":0.002100000,)"
+      R"("value":5.000000000,"cost":0.000000000,"price":0.000000000,)"
+      R"("candidates":[{"offer_id":"gold","channel":"email","propensity":0.250000000,"score":0.300000000,"probability":0.011700000},)"
+      R"({"offer_id":"gold","channel":"push","propensity":0.250000000,"score":0.200000000,"probability":0.011700000},)"
+      R"({"offer_id":"plus\"1","channel":"email","propensity":0.250000000,"score":0.100000000,"probability":0.011700000}],)"
+      R"("eligible":[0,1,2,3],"excluded":[],"explain":[{"feature":"recency","contribution":-0.810000000,"sign_probability":0.990000000}],)"
+      R"("cap":{"channel":"email","limit":9,"used":3,"window":"7d","resets_at":"2026-03-01T10:00:01.000Z","source":"learned"},)"
+      R"("segment":{"id":3,"version":17,"margin":0.420000000},"model":{"id":"gold/conversion","version":99120},"config_epoch":4,)"
+      R"("cause":{"topic":"events","partition":4,"offset":99120,"event_id":"m1"}})");
 }
 
 TEST(DecisionEncoder, NoOfferIsADecisionWithItsReasonAndItsThreeFirstLosers) {
@@ -79,14 +83,19 @@ TEST(DecisionEncoder, NoOfferIsADecisionWithItsReasonAndItsThreeFirstLosers) {
   d.reason = NoOfferReason::kAllCapped;
   d.segment = 0;
   for (std::size_t i = 0; i < 4; ++i) {
-    d.excluded.push_back({OfferIndex(i / 2), ChannelIndex(i % 2), Stage::kCap, ExclusionReason::kCapReached, i == 0 ? kTime : kNever});
+    d.excluded.push_back(
+        {OfferIndex(i / 2), ChannelIndex(i % 2), Stage::kCap, ExclusionReason::kCapReached, i == 0 ? kTime : kNever});
   }
   std::string out;
   encoder.EncodeDecision(d, out);
   EXPECT_NE(out.find(R"("offer":null,"reason":"all_capped","score":0.000000000)"), std::string::npos) << out;
-  EXPECT_NE(out.find(R"("excluded":[{"offer_id":"plus\"1","channel":"push","stage":"cap","reason":"cap_reached","until":"2026-03-01T10:00:00.000Z"},)"
-                     R"({"offer_id":"plus\"1","channel":"email","stage":"cap","reason":"cap_reached","until":null},)"
-                     R"({"offer_id":"gold","channel":"push","stage":"cap","reason":"cap_reached","until":null}])"), std::string::npos) << out;
+  EXPECT_NE(
+      out.find(
+          R"("excluded":[{"offer_id":"plus\"1","channel":"push","stage":"cap","reason":"cap_reached","until":"2026-03-01T10:00:00.000Z"},)"
+          R"({"offer_id":"plus\"1","channel":"email","stage":"cap","reason":"cap_reached","until":null},)"
+          R"({"offer_id":"gold","channel":"push","stage":"cap","reason":"cap_reached","until":null}])"),
+      std::string::npos)
+      << out;
   EXPECT_NE(out.find(R"("cap":null,"segment":null,"model":null)"), std::string::npos) << out;
 }
 
@@ -95,7 +104,8 @@ TEST(DecisionEncoder, AFullDecisionHasEveryCandidateInOrderAndTheFeatures) {
   std::string out;
   encoder.EncodeDecision(Offered(), out);
   std::size_t candidates = 0;
-  for (std::size_t at = out.find("\"candidates\""); (at = out.find("\"score\":", at)) != std::string::npos; ++at) ++candidates;
+  for (std::size_t at = out.find("\"candidates\""); (at = out.find("\"score\":", at)) != std::string::npos; ++at)
+    ++candidates;
   EXPECT_EQ(candidates, 4u);
   EXPECT_NE(out.find(R"("features":[1.000000000,0.500000000])"), std::string::npos) << out;
   EXPECT_EQ(out.find("\"eligible\""), std::string::npos);
@@ -123,8 +133,10 @@ TEST(DecisionEncoder, HeadersMakeItACloudEvent) {
   const Decision d = Offered();
   std::string all;
   for (const auto& [name, value] : encoder.Headers(d)) all += std::string(name) + "=" + std::string(value) + ";";
-  EXPECT_EQ(all, "ce_specversion=1.0;ce_id=00000000000000ab;ce_type=offerstream.decision.v1;ce_source=/offerstream/offerstream;"
-                 "ce_time=2026-03-01T10:00:00.000Z;ce_subject=u\n1;content-type=application/json;");
+  EXPECT_EQ(
+      all,
+      "ce_specversion=1.0;ce_id=00000000000000ab;ce_type=offerstream.decision.v1;ce_source=/offerstream/offerstream;"
+      "ce_time=2026-03-01T10:00:00.000Z;ce_subject=u\n1;content-type=application/json;");
 }
 
 TEST(DecisionEncoder, CapsOfCustomersAndSegmentsHaveTheirKeys) {
@@ -138,8 +150,10 @@ TEST(DecisionEncoder, CapsOfCustomersAndSegmentsHaveTheirKeys) {
   std::string key, value;
   encoder.EncodeCap(change, key, value);
   EXPECT_EQ(key, "customer|u1|push");
-  EXPECT_EQ(value, R"({"customer_id":"u1","channel":"push","limit":9,"used":9,"remaining":0,"window":"7d","capped":true,)"
-                   R"("resets_at":"2026-03-01T10:00:00.000Z","source":"learned","segment":2,"next_impression_value":0.000000000,"version":5})");
+  EXPECT_EQ(
+      value,
+      R"({"customer_id":"u1","channel":"push","limit":9,"used":9,"remaining":0,"window":"7d","capped":true,)"
+      R"("resets_at":"2026-03-01T10:00:00.000Z","source":"learned","segment":2,"next_impression_value":0.000000000,"version":5})");
   change.tombstone = true;
   encoder.EncodeCap(change, key, value);
   EXPECT_TRUE(value.empty());
@@ -150,8 +164,10 @@ TEST(DecisionEncoder, CapsOfCustomersAndSegmentsHaveTheirKeys) {
   cell.points.push_back({1, 0.5, 0.25, 0, -1, 0.125});
   encoder.EncodeCapCell(cell, 77, key, value);
   EXPECT_EQ(key, "segment|2|email");
-  EXPECT_EQ(value, R"({"limit":9,"low":0,"high":0,"impressions":0,"points":[{"n":1,"click_rate":0.500000000,"conversion_rate":0.250000000,)"
-                   R"("unsubscribe_rate":0.000000000,"net_value":-1.000000000,"se":0.125000000}],"version":77})");
+  EXPECT_EQ(
+      value,
+      R"({"limit":9,"low":0,"high":0,"impressions":0,"points":[{"n":1,"click_rate":0.500000000,"conversion_rate":0.250000000,)"
+      R"("unsubscribe_rate":0.000000000,"net_value":-1.000000000,"se":0.125000000}],"version":77})");
 }
 
 }  // namespace

@@ -20,7 +20,8 @@ class EventDecoderTest : public ::testing::Test {
     const LoadedConfig loaded = ParseConfig(DefaultConfigText(), "offerstream.yaml");
     ASSERT_NE(loaded.config, nullptr);
     plan_ = loaded.config->plan;
-    const LoadedMapping map = mapping.find('\n') == std::string::npos ? LoadMapping(mapping) : ParseMapping(mapping, "test.yaml");
+    const LoadedMapping map =
+        mapping.find('\n') == std::string::npos ? LoadMapping(mapping) : ParseMapping(mapping, "test.yaml");
     for (const ConfigError& error : map.errors) ADD_FAILURE() << error.Text();
     decoder_ = std::make_unique<EventDecoder>(plan_, map.mapping, reject);
   }
@@ -63,7 +64,8 @@ TEST_F(EventDecoderTest, AShownOfferIsAnImpressionWithItsReferencesResolved) {
 }
 
 TEST_F(EventDecoderTest, AnOrderIsAConversionAndATransactionWithIdsOfTheirOwn) {
-  const Decoded& d = Decode(R"({"event":"Order Completed","messageId":"m2","userId":"u1","properties":{"revenue":"12.345","currency":"EUR"}})");
+  const Decoded& d = Decode(
+      R"({"event":"Order Completed","messageId":"m2","userId":"u1","properties":{"revenue":"12.345","currency":"EUR"}})");
   ASSERT_FALSE(d.bad) << d.detail;
   ASSERT_EQ(d.size, 2u);
   EXPECT_EQ(batch_.events[0].kind, EventKind::kConversion);
@@ -118,14 +120,17 @@ TEST_F(EventDecoderTest, ARecordWithoutValueErasesItsKeysCustomer) {
 
 TEST_F(EventDecoderTest, ACloudEventIsReadInBinaryAndStructuredMode) {
   const std::string_view data = R"({"type":"page","properties":{"placement":"home"}})";
-  const std::vector<Header> headers = {{"ce_specversion", "1.0"}, {"ce_id", "c1"}, {"ce_subject", "u5"}, {"ce_time", "2026-03-01T09:00:00Z"}};
+  const std::vector<Header> headers = {
+      {"ce_specversion", "1.0"}, {"ce_id", "c1"}, {"ce_subject", "u5"}, {"ce_time", "2026-03-01T09:00:00Z"}};
   const Decoded& binary = Decode(data, {}, headers);
   ASSERT_FALSE(binary.bad) << binary.detail;
   EXPECT_EQ(batch_.events[0].event_id, "c1");
   EXPECT_EQ(batch_.events[0].customer_id, "u5");
   EXPECT_EQ(batch_.events[0].kind, EventKind::kRequest);
   EXPECT_EQ(batch_.events[0].placement, PlacementIndex(0));
-  const std::string structured = R"({"specversion":"1.0","id":"c2","subject":"u5","time":"2026-03-01T09:00:00Z","type":"x","data":)" + std::string(data) + "}";
+  const std::string structured =
+      R"({"specversion":"1.0","id":"c2","subject":"u5","time":"2026-03-01T09:00:00Z","type":"x","data":)" +
+      std::string(data) + "}";
   const Decoded& whole = Decode(structured);
   ASSERT_FALSE(whole.bad) << whole.detail;
   EXPECT_EQ(batch_.events[0].event_id, "c2");
@@ -141,19 +146,27 @@ TEST_F(EventDecoderTest, JsonBehindAConfluentSchemaIdIsReadOtherPayloadsAreNot) 
 
 TEST_F(EventDecoderTest, SegmentsSkewRuleCorrectsADeviceClock) {
   // The device's clock is an hour slow: it sends at 08:00:10 what was received at 09:00:10.
-  Decode(R"({"type":"page","messageId":"m","userId":"u","originalTimestamp":"2026-03-01T08:00:00Z","sentAt":"2026-03-01T08:00:10Z","receivedAt":"2026-03-01T09:00:10Z"})");
+  Decode(
+      R"({"type":"page","messageId":"m","userId":"u","originalTimestamp":"2026-03-01T08:00:00Z","sentAt":"2026-03-01T08:00:10Z","receivedAt":"2026-03-01T09:00:10Z"})");
   ASSERT_EQ(batch_.events.size(), 1u);
   EXPECT_EQ(FormatTime(batch_.events[0].time), "2026-03-01T09:00:00.000Z");
 }
 
 TEST_F(EventDecoderTest, LimitsHoldAtTheirEdges) {
-  const auto with_id = [](std::size_t n) { return R"({"type":"page","messageId":")" + std::string(n, 'x') + R"(","userId":"u"})"; };
+  const auto with_id = [](std::size_t n) {
+    return R"({"type":"page","messageId":")" + std::string(n, 'x') + R"(","userId":"u"})";
+  };
   EXPECT_FALSE(Decode(with_id(128)).bad);
   EXPECT_EQ(Decode(with_id(129)).reason, Code::kTooLarge);
-  const auto at = [](const char* time) { return std::string(R"({"type":"page","messageId":"m","userId":"u","timestamp":")") + time + "\"}"; };
+  const auto at = [](const char* time) {
+    return std::string(R"({"type":"page","messageId":"m","userId":"u","timestamp":")") + time + "\"}";
+  };
   EXPECT_FALSE(Decode(at("2026-03-01T10:05:00.000Z")).bad);
   EXPECT_EQ(Decode(at("2026-03-01T10:05:00.001Z")).reason, Code::kTimestampFuture);
-  const auto propensity = [](const char* p) { return std::string(R"({"event":"Promotion Viewed","messageId":"m","userId":"u","properties":{"propensity":)") + p + "}}"; };
+  const auto propensity = [](const char* p) {
+    return std::string(R"({"event":"Promotion Viewed","messageId":"m","userId":"u","properties":{"propensity":)") + p +
+           "}}";
+  };
   EXPECT_FALSE(Decode(propensity("1")).bad);
   EXPECT_EQ(Decode(propensity("0")).reason, Code::kSchema);
   EXPECT_EQ(Decode(propensity("1.0001")).reason, Code::kSchema);

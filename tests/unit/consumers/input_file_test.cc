@@ -1,11 +1,10 @@
+#include <gtest/gtest.h>
 #include <unistd.h>
+#include <zlib.h>
+#include <zstd.h>
 
 #include <cstdlib>
 #include <fstream>
-
-#include <gtest/gtest.h>
-#include <zlib.h>
-#include <zstd.h>
 
 #include "consumers/wire/csv_reader.h"
 #include "consumers/wire/dead_letter.h"
@@ -20,7 +19,8 @@ class InputFileTest : public ::testing::Test {
     for (const std::string& path : made_) ::unlink(path.c_str());
   }
   std::string Make(const std::string& ending, const std::string& bytes) {
-    const std::string path = ::testing::TempDir() + "offerstream-input-" + std::to_string(::getpid()) + "-" + std::to_string(made_.size()) + ending;
+    const std::string path = ::testing::TempDir() + "offerstream-input-" + std::to_string(::getpid()) + "-" +
+                             std::to_string(made_.size()) + ending;
     std::ofstream(path, std::ios::binary) << bytes;
     made_.push_back(path);
     return path;
@@ -74,8 +74,10 @@ TEST_F(InputFileTest, ACutOffOrDamagedFileIsAnErrorNotAnEnd) {
   std::string text;
   for (int i = 0; i < 1000; ++i) text += "{\"n\":" + std::to_string(i * 7919) + "}\n";
   const std::string gzip = Gzip(text), zstd = Zstd(text);
-  EXPECT_TRUE(Records(Make(".gz", gzip.substr(0, gzip.size() - 20)), json).back().ends_with("the compressed file is cut off"));
-  EXPECT_TRUE(Records(Make(".zst", zstd.substr(0, zstd.size() - 20)), json).back().ends_with("the compressed file is cut off"));
+  EXPECT_TRUE(
+      Records(Make(".gz", gzip.substr(0, gzip.size() - 20)), json).back().ends_with("the compressed file is cut off"));
+  EXPECT_TRUE(
+      Records(Make(".zst", zstd.substr(0, zstd.size() - 20)), json).back().ends_with("the compressed file is cut off"));
   EXPECT_TRUE(Records(Make(".gz", "not gzip at all"), json).back().ends_with("the compressed file is damaged"));
   EXPECT_EQ(Records("/nowhere/at/all", json).back(), "cannot open");
 }
@@ -85,7 +87,8 @@ TEST_F(InputFileTest, CsvRowsBecomeObjectsOfTexts) {
   csv.csv = true;
   csv.csv_form.delimiter = ';';
   const std::string text = "\xef\xbb\xbf\"a\";b;\"c d\"\r\n1;\"x;\"\"y\"\"\";\n2;\"two\nlines\";z;too many\n3\n";
-  const std::vector<std::string> expected = {R"({"a":"1","b":"x;\"y\"","c d":null})", R"({"a":"2","b":"two\u000alines","c d":"z"})", R"({"a":"3"})"};
+  const std::vector<std::string> expected = {R"({"a":"1","b":"x;\"y\"","c d":null})",
+                                             R"({"a":"2","b":"two\u000alines","c d":"z"})", R"({"a":"3"})"};
   EXPECT_EQ(Records(Make(".csv", text), csv), expected);
   EXPECT_TRUE(Records(Make(".csv", "a;b\n1;\"open\n"), csv).back().find("never closed") != std::string::npos);
 }
@@ -95,7 +98,8 @@ TEST_F(InputFileTest, AFileWithoutHeaderTakesItsNamesFromTheMapping) {
   csv.csv = true;
   csv.csv_form.header = false;
   csv.csv_form.columns = {"x", "y"};
-  EXPECT_EQ(Records(Make(".csv", "1,2\n3,4\n"), csv), (std::vector<std::string>{R"({"x":"1","y":"2"})", R"({"x":"3","y":"4"})"}));
+  EXPECT_EQ(Records(Make(".csv", "1,2\n3,4\n"), csv),
+            (std::vector<std::string>{R"({"x":"1","y":"2"})", R"({"x":"3","y":"4"})"}));
 }
 
 TEST(DeadLetter, KeepsBytesAndHeadersAndSaysWhy) {

@@ -1,6 +1,6 @@
-#include <filesystem>
-
 #include <gtest/gtest.h>
+
+#include <filesystem>
 
 #include "consumers/config/config.h"
 #include "consumers/wire/event_mapping.h"
@@ -26,7 +26,8 @@ TEST(Mapping, EveryPresetPassesItsOwnTests) {
 
 TEST(Mapping, EveryStudyIsSoundAndPassesItsOwnTests) {
   std::size_t studies = 0;
-  for (const auto& entry : std::filesystem::directory_iterator(std::string(OFFERSTREAM_SOURCE_DIR) + "/deploy/studies")) {
+  for (const auto& entry :
+       std::filesystem::directory_iterator(std::string(OFFERSTREAM_SOURCE_DIR) + "/deploy/studies")) {
     if (!entry.is_directory()) continue;
     const LoadedConfig loaded = LoadConfig(entry.path().string() + "/offerstream.yaml");
     for (const ConfigError& error : loaded.errors) ADD_FAILURE() << error.Text();
@@ -51,14 +52,16 @@ TEST(Mapping, AFailingTestIsToldAtItsPlace) {
 
 TEST(Mapping, MistakesAreToldAtOnceWithTheirPlaces) {
   const LoadedMapping loaded = ParseMapping(
-      "version: 1\nfromat: json\nfields:\n  event_id: { from: id }\n  kind: { const: impresion }\n  time: { as: [iso], start: 2026-01-01 }\n"
+      "version: 1\nfromat: json\nfields:\n  event_id: { from: id }\n  kind: { const: impresion }\n  time: { as: [iso], "
+      "start: 2026-01-01 }\n"
       "  offr_id: { const: a }\n",
       "m.yaml");
   std::vector<std::string> lines;
   for (const ConfigError& error : loaded.errors) lines.push_back(error.Text());
   const std::vector<std::string> expected = {
       "m.yaml:2:1: fromat: unknown key; did you mean 'format'?",
-      "m.yaml:4:21: fields.event_id.from: a JSON Pointer like /properties/id or a CloudEvents attribute like ce_id is wanted, not 'id'",
+      "m.yaml:4:21: fields.event_id.from: a JSON Pointer like /properties/id or a CloudEvents attribute like ce_id is "
+      "wanted, not 'id'",
       "m.yaml:5:18: fields.kind: no kind 'impresion'; did you mean 'impression'?",
       "m.yaml:6:9: fields.time: start and step go together",
       "m.yaml:6:15: fields.time.as: no form 'iso'",
