@@ -1,13 +1,12 @@
 #include "consumers/commands/bench.h"
 
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cstdio>
 #include <thread>
 #include <vector>
-
-#include <fmt/format.h>
 
 #include "consumers/offline/bench_engine.h"
 #include "consumers/offline/bench_memory.h"
@@ -20,6 +19,8 @@ namespace {
 // The limits of the product's promise; the design's performance page says where they come from.
 constexpr double kEngineOverDecode = 12, kLearnOverDecode = 8, kBytesPerCustomer = 900;
 constexpr std::size_t kLearnRowsOfARound = 40'000;
+// Events a customer before the first round: everybody has a history, open exposures and timers.
+constexpr std::uint64_t kWarmEvents = 4;
 
 struct Median {
   double median = 0, min = 0, max = 0;
@@ -54,7 +55,8 @@ struct Findings {
 
 class BenchRun {
  public:
-  BenchRun(const BenchOptions& options, std::shared_ptr<const CampaignPlan> plan, std::shared_ptr<const EventMapping> mapping)
+  BenchRun(const BenchOptions& options, std::shared_ptr<const CampaignPlan> plan,
+           std::shared_ptr<const EventMapping> mapping)
       : options_(options), plan_(std::move(plan)), mapping_(std::move(mapping)) {
     models_ = BenchModels(plan_, options.workload.seed);
   }
@@ -67,7 +69,7 @@ class BenchRun {
     LearningFold learner(plan_);
     std::uint64_t offset = 0;
     std::size_t learned = 0;
-    Learn(learner, offset, learned);   // warm-up
+    Learn(learner, offset, learned);  // warm-up
     bool right = Same("introduction and warm-up", engine.Fold(records_, 0, ends_[0]), answers_[0]);
     for (std::size_t r = 1; r < ends_.size() && right; ++r) {
       const std::size_t from = ends_[r - 1], to = ends_[r];
@@ -79,7 +81,8 @@ class BenchRun {
       std::uint64_t rows = 0;
       const BenchTime learn = Timed([&] { rows = Learn(learner, offset, learned); });
       if (rows > 0) found.learn.Add(learn, rows);
-      right = Same("fold", answer, answers_[r]) && Same("decode", decoded, again) && answer.bad == 0 && decoded.events == answer.events;
+      right = Same("fold", answer, answers_[r]) && Same("decode", decoded, again) && answer.bad == 0 &&
+              decoded.events == answer.events;
       Sum(answer, found.answer);
     }
     return right && LearnedAll(learner, offset);
@@ -100,8 +103,8 @@ class BenchRun {
 
   static bool Same(std::string_view what, const BenchAnswer& a, const BenchAnswer& b) {
     if (a == b) return true;
-    fmt::print(stderr, "offerstream bench: {}: {} events, {} decisions, digest {:016x}; expected {}, {}, {:016x}\n", what, a.events,
-               a.decisions, a.digest, b.events, b.decisions, b.digest);
+    fmt::print(stderr, "offerstream bench: {}: {} events, {} decisions, digest {:016x}; expected {}, {}, {:016x}\n",
+               what, a.events, a.decisions, a.digest, b.events, b.decisions, b.digest);
     return false;
   }
 
@@ -121,7 +124,7 @@ class BenchRun {
   /// The events and the right answers: one engine decides event by event, and the customers answer it.
   void Prepare() {
     const BenchWorkload& load = options_.workload;
-    records_.Reserve(load.customers + load.events);
+    records_.Reserve((1 + kWarmEvents) * load.customers + load.events);
     BenchEvents events(plan_, load);
     BenchEngine engine(plan_, mapping_, models_);
     std::vector<std::string> blocks;
@@ -132,7 +135,7 @@ class BenchRun {
       engine.FoldOne(records_, i, answer);
     }
     const auto rounds = static_cast<std::uint64_t>(options_.rounds);
-    const std::uint64_t warm = load.events * 3 / 10, each = (load.events - warm) / rounds;
+    const std::uint64_t warm = kWarmEvents * load.customers, each = std::max<std::uint64_t>(1, load.events / rounds);
     for (std::uint64_t r = 0; r <= rounds; ++r) {
       Tell(fmt::format("preparing {} of {}", r + 1, rounds + 1));
       for (std::uint64_t i = 0; i < (r == 0 ? warm : each); ++i) {
@@ -190,12 +193,13 @@ class BenchRun {
   std::shared_ptr<const EventMapping> mapping_;
   AdoptedModels models_{};
   BenchRecords records_{};
-  std::vector<std::size_t> ends_{};       // warm-up, then one for each round
+  std::vector<std::size_t> ends_{};  // warm-up, then one for each round
   std::vector<BenchAnswer> answers_{};
   ObservationBatch rows_{};
 };
 
-// ---- Telling -----------------------------------------------------------------------------------------------------------
+// ---- Telling
+// -----------------------------------------------------------------------------------------------------------
 
 /// One line of the result: a figure with its limit (0: none).
 struct Line {
@@ -226,8 +230,9 @@ std::vector<Line> LinesOf(const BenchOptions& options, const Findings& found) {
   lines.push_back({"decisions_per_event", "", single(static_cast<double>(found.answer.decisions) / events)});
   lines.push_back({"observations_per_event", "", single(static_cast<double>(found.answer.observations) / events)});
   lines.push_back({"timers_per_event", "", single(static_cast<double>(found.answer.timers) / events)});
-  lines.push_back({"decision_bytes", "B", single(static_cast<double>(found.answer.decision_bytes) /
-                                                 static_cast<double>(std::max<std::uint64_t>(1, found.answer.decisions)))});
+  lines.push_back({"decision_bytes", "B",
+                   single(static_cast<double>(found.answer.decision_bytes) /
+                          static_cast<double>(std::max<std::uint64_t>(1, found.answer.decisions)))});
   return lines;
 }
 
@@ -247,25 +252,30 @@ std::string Build() {
 void PrintJson(const BenchOptions& options, const Findings& found, const std::vector<Line>& lines) {
   fmt::print("{{");
   for (const Line& line : lines) {
-    fmt::print("\"{}\":{{\"median\":{:.4g},\"min\":{:.4g},\"max\":{:.4g}", line.name, line.value.median, line.value.min, line.value.max);
+    fmt::print("\"{}\":{{\"median\":{:.4g},\"min\":{:.4g},\"max\":{:.4g}", line.name, line.value.median, line.value.min,
+               line.value.max);
     if (line.limit > 0) fmt::print(",\"limit\":{},\"pass\":{}", line.limit, line.Holds());
     fmt::print("}},");
   }
-  fmt::print("\"digest\":\"{:016x}\",\"customers\":{},\"events\":{},\"seed\":{},\"zipf\":{},\"every_event\":{},\"rounds\":{},"
-             "\"cores\":{},\"version\":\"{}\",\"build\":\"{}\"}}\n",
-             found.answer.digest, options.workload.customers, options.workload.events, options.workload.seed, options.workload.zipf,
-             options.workload.every_event, options.rounds, std::thread::hardware_concurrency(), OFFERSTREAM_VERSION, Build());
+  fmt::print(
+      "\"digest\":\"{:016x}\",\"customers\":{},\"events\":{},\"seed\":{},\"zipf\":{},\"every_event\":{},\"rounds\":{},"
+      "\"cores\":{},\"version\":\"{}\",\"build\":\"{}\"}}\n",
+      found.answer.digest, options.workload.customers, options.workload.events, options.workload.seed,
+      options.workload.zipf, options.workload.every_event, options.rounds, std::thread::hardware_concurrency(),
+      OFFERSTREAM_VERSION, Build());
 }
 
 void PrintTable(const BenchOptions& options, const Findings& found, const std::vector<Line>& lines) {
-  fmt::print("offerstream {} bench: {} customers ({}), {} events, {}, {} cores, {}\n", OFFERSTREAM_VERSION, options.workload.customers,
-             options.workload.zipf ? "Zipf 1.1" : "uniform", options.workload.events,
+  fmt::print("offerstream {} bench: {} customers ({}), {} events, {}, {} cores, {}\n", OFFERSTREAM_VERSION,
+             options.workload.customers, options.workload.zipf ? "Zipf 1.1" : "uniform", options.workload.events,
              options.workload.every_event ? "a decision on every event" : "decisions on requests and answers",
              std::thread::hardware_concurrency(), Build());
-  fmt::print("decisions' digest {:016x}, equal to the event-by-event reference; CPU time; median of {} rounds\n\n", found.answer.digest, options.rounds);
+  fmt::print("decisions' digest {:016x}, equal to the event-by-event reference; CPU time; median of {} rounds\n\n",
+             found.answer.digest, options.rounds);
   fmt::print("{:30} {:>10} {:>10} {:>10}\n", "", "median", "min", "max");
   for (const Line& line : lines) {
-    fmt::print("{:30} {:10.2f} {:10.2f} {:10.2f} {:2}", line.name, line.value.median, line.value.min, line.value.max, line.unit);
+    fmt::print("{:30} {:10.2f} {:10.2f} {:10.2f} {:2}", line.name, line.value.median, line.value.min, line.value.max,
+               line.unit);
     if (line.limit > 0) fmt::print("   {} (limit {})", line.Holds() ? "PASS" : "FAIL", line.limit);
     fmt::print("\n");
   }
@@ -296,8 +306,10 @@ int RunBench(const BenchOptions& options) {
   }
   BenchRun::Tell("");
   const std::vector<Line> lines = LinesOf(options, found);
-  if (options.json) PrintJson(options, found, lines);
-  else PrintTable(options, found, lines);
+  if (options.json)
+    PrintJson(options, found, lines);
+  else
+    PrintTable(options, found, lines);
   const bool holds = std::all_of(lines.begin(), lines.end(), [](const Line& line) { return line.Holds(); });
   return options.gate && !holds ? ExitCode(Code::kGateFailed) : 0;
 }

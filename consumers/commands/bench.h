@@ -10,11 +10,11 @@ namespace offerstream {
 /// The command line, typed.
 struct BenchOptions {
   BenchWorkload workload{};
-  int rounds = 5;               ///< of every figure, interleaved
-  bool json = false;            ///< one object instead of the table
-  bool gate = false;            ///< exit code 4 when a figure is beyond its limit
-  bool memory = true;           ///< measure memory, too
-  std::string brokers{};        ///< not empty: the stream against the pass-through floor, too
+  int rounds = 5;         ///< of every figure, interleaved
+  bool json = false;      ///< one object instead of the table
+  bool gate = false;      ///< exit code 4 when a figure is beyond its limit
+  bool memory = true;     ///< measure memory, too
+  std::string brokers{};  ///< not empty: the stream against the pass-through floor, too
 };
 
 /// Runs it; the exit code. An answer that is wrong ends it with 4, whatever was measured.

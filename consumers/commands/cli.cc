@@ -169,7 +169,7 @@ void AddBench(CLI::App& app, Chosen& chosen) {
   CLI::App& command = AddCommand(app, chosen, "bench", "what the engine costs here, as ratios inside one run", options, RunBench);
   BenchWorkload& load = options->workload;
   command.add_option("--customers", load.customers, "how many customers")->check(CLI::Range(100, 10'000'000));
-  command.add_option("--events", load.events, "how many events after everybody's introduction")->check(CLI::Range(1'000, 100'000'000));
+  command.add_option("--events", load.events, "how many events are measured, after a warm-up of four a customer")->check(CLI::Range(1'000, 100'000'000));
   command.add_option("--rounds", options->rounds, "of every figure, interleaved")->check(CLI::Range(1, 100));
   command.add_option("--seed", load.seed, "everything follows from it");
   command.add_flag("--zipf", load.zipf, "customers by Zipf 1.1 instead of uniformly");

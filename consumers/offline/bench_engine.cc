@@ -10,7 +10,7 @@ namespace offerstream {
 namespace {
 
 constexpr std::string_view kTopic = "events";
-constexpr std::uint64_t kMemory = 1ull << 40;   // nothing leaves memory: the store is not what is measured
+constexpr std::uint64_t kMemory = 1ull << 40;  // nothing leaves memory: the store is not what is measured
 
 std::int64_t Nanoseconds(clockid_t clock) {
   timespec t{};
@@ -32,7 +32,7 @@ BenchEngine::BenchEngine(std::shared_ptr<const CampaignPlan> plan, std::shared_p
       encoder_(plan, {std::string(kTopic)}),
       models_(models) {
   fold_.SetInputSalts({H64(kTopic)});
-  (void)state_.LoadAll();   // an empty store: from here on absence needs no look into it
+  (void)state_.LoadAll();  // an empty store: from here on absence needs no look into it
   Begin();
 }
 
@@ -125,6 +125,7 @@ void BenchEngine::EmitObservations(BenchAnswer& answer) {
 }
 
 void BenchEngine::Finish(BenchAnswer& answer) {
+  if (transaction_events_ == 0) return;
   EmitObservations(answer);
   answer.timers += output_.fired.size();
   answer.digest = H64({answer.digest, output_.records.value(), output_.decided.value()});
@@ -139,7 +140,7 @@ BenchAnswer BenchEngine::Fold(const BenchRecords& records, std::size_t from, std
     DecodeBatch(records, i, std::min(to, i + kBenchBatch));
     FoldBatch(answer);
   }
-  if (transaction_events_ > 0) Finish(answer);
+  Finish(answer);
   return answer;
 }
 

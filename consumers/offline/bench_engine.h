@@ -34,7 +34,7 @@ struct BenchTime {
 struct BenchAnswer {
   std::uint64_t events = 0, decisions = 0, offers = 0, observations = 0, blocks = 0, timers = 0, caps = 0;
   std::uint64_t decision_bytes = 0, observation_bytes = 0, bad = 0;
-  std::uint64_t digest = 0;     ///< over records folded and decisions made
+  std::uint64_t digest = 0;  ///< over records folded and decisions made
   friend bool operator==(const BenchAnswer&, const BenchAnswer&) = default;
 };
 

@@ -47,14 +47,15 @@ class Life {
     std::iota(order_.begin(), order_.end(), from);
     for (std::size_t i = order_.size(); i > 1; --i) std::swap(order_[i - 1], order_[draws_.Below(i)]);
     constexpr std::array<EventKind, 11> kYouth = {
-        EventKind::kProfile,    EventKind::kImpression, EventKind::kTransaction, EventKind::kImpression, EventKind::kClick,
-        EventKind::kEngagement, EventKind::kImpression, EventKind::kTransaction, EventKind::kImpression, EventKind::kConversion,
-        EventKind::kImpression};
-    constexpr std::array<EventKind, 5> kLater = {EventKind::kEngagement, EventKind::kTransaction, EventKind::kEngagement,
-                                                 EventKind::kTransaction, EventKind::kEngagement};
+        EventKind::kProfile,    EventKind::kImpression, EventKind::kTransaction, EventKind::kImpression,
+        EventKind::kClick,      EventKind::kEngagement, EventKind::kImpression,  EventKind::kTransaction,
+        EventKind::kImpression, EventKind::kConversion, EventKind::kImpression};
+    constexpr std::array<EventKind, 5> kLater = {EventKind::kEngagement, EventKind::kTransaction,
+                                                 EventKind::kEngagement, EventKind::kTransaction,
+                                                 EventKind::kEngagement};
     for (const EventKind kind : kYouth) Everybody(kind);
     now_ += 40 * kDay;
-    do {   // in pieces: what the timers tell must not become a heap of its own
+    do {  // in pieces: what the timers tell must not become a heap of its own
       fold_.Begin(++seq_, kEventsPerTransaction);
       fold_.AdvanceClock(now_, out_);
       out_.Clear();
@@ -96,8 +97,10 @@ class Life {
     traits_.clear();
     for (std::size_t a = 0; a < 7 && a < plan_->attributes.size(); ++a) {
       const bool number = plan_->attributes[a].type == AttributeType::kNumber;
-      AttributeValue value{number ? AttributeValue::Type::kNumber : AttributeValue::Type::kText, number ? draws_.Normal() : 0.0, 0};
-      if (!number) value.text = plan_->attributes[a].level_hashes[draws_.Below(plan_->attributes[a].level_hashes.size())];
+      AttributeValue value{number ? AttributeValue::Type::kNumber : AttributeValue::Type::kText,
+                           number ? draws_.Normal() : 0.0, 0};
+      if (!number)
+        value.text = plan_->attributes[a].level_hashes[draws_.Below(plan_->attributes[a].level_hashes.size())];
       traits_.push_back({AttributeIndex(a), value});
     }
     return traits_;
@@ -132,7 +135,8 @@ Result<BenchMemory> MeasureBenchMemory(const std::shared_ptr<const CampaignPlan>
   BenchMemory memory;
   memory.customers = customers;
   memory.resident_bytes = static_cast<double>(static_cast<std::int64_t>(whole - half)) / static_cast<double>(customers);
-  memory.accounted_bytes = static_cast<double>(static_cast<std::int64_t>(whole_counted - half_counted)) / static_cast<double>(customers);
+  memory.accounted_bytes =
+      static_cast<double>(static_cast<std::int64_t>(whole_counted - half_counted)) / static_cast<double>(customers);
   constexpr std::size_t kSampled = 1'000;
   std::string row, id;
   std::size_t sampled = 0;

@@ -11,10 +11,10 @@ namespace offerstream {
 
 /// Slopes from N to 2N customers whose exposures are all closed.
 struct BenchMemory {
-  std::uint64_t customers = 0;        ///< N
-  double resident_bytes = 0;          ///< of a customer: growth of this process's resident memory
-  double accounted_bytes = 0;         ///< … of what the partition itself counts
-  double row_bytes = 0;               ///< mean size of its stored row
+  std::uint64_t customers = 0;  ///< N
+  double resident_bytes = 0;    ///< of a customer: growth of this process's resident memory
+  double accounted_bytes = 0;   ///< … of what the partition itself counts
+  double row_bytes = 0;         ///< mean size of its stored row
 };
 
 /// Brings up 2N customers: traits, impressions of other people's campaigns, answers, money, and a month later a few

@@ -10,10 +10,11 @@ namespace offerstream {
 namespace {
 
 constexpr std::size_t kRowsOfAModel = 400, kMoves = 6'000, kCapRows = 4'000, kBlobs = 4;
-constexpr EventTime kTaughtUntil = 1'772'236'800'000;   // the day before the workload begins
+constexpr EventTime kTaughtUntil = 1'772'236'800'000;  // the day before the workload begins
 
 // One head: rows that look like customers (numbers around 0, one level of each category), labels by a planted logit.
-void TeachResponse(const CampaignPlan& plan, ModelIndex model, std::uint64_t seed, LearningFold& fold, std::uint64_t& offset) {
+void TeachResponse(const CampaignPlan& plan, ModelIndex model, std::uint64_t seed, LearningFold& fold,
+                   std::uint64_t& offset) {
   Draws draws(seed, plan.ModelHash(model), 1, Purpose::kSimulation);
   const std::size_t d = plan.features.size();
   std::vector<double> truth(d);
@@ -76,7 +77,8 @@ void TeachCaps(const CampaignPlan& plan, std::uint64_t seed, LearningFold& fold,
     row.n = 1 + static_cast<std::uint32_t>(draws.Below(15));
     row.served_logit = -2.7 + 0.5 * draws.Normal();
     row.value = 4'000;
-    row.y = draws.Uniform() < fixed::Logistic(row.served_logit - 0.5 * fixed::Log(static_cast<double>(row.n))) ? 1.0f : 0.0f;
+    row.y = draws.Uniform() < fixed::Logistic(row.served_logit - 0.5 * fixed::Log(static_cast<double>(row.n))) ? 1.0f
+                                                                                                               : 0.0f;
     row.unsubscribed = draws.Uniform() < 0.003;
     fold.Apply(row, {}, ++offset);
   }

@@ -1,10 +1,10 @@
 #include "consumers/offline/bench_world.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <iterator>
-
-#include <fmt/format.h>
 
 #include "consumers/config/config.h"
 #include "models/domain/event_time.h"
@@ -15,18 +15,21 @@ namespace {
 
 constexpr std::size_t kOffers = 20, kChannels = 6, kFeatures = 64;
 constexpr std::array<std::string_view, kChannels> kChannelNames = {"push", "email", "sms", "app", "web", "branch"};
-constexpr std::array<std::string_view, 12> kJobs = {"admin",    "manual",     "entrepreneur", "housemaid",  "management", "retired",
-                                                    "self-run", "services",   "student",      "technician", "unemployed", "other"};
+constexpr std::array<std::string_view, 12> kJobs = {"admin",      "manual",     "entrepreneur", "housemaid",
+                                                    "management", "retired",    "self-run",     "services",
+                                                    "student",    "technician", "unemployed",   "other"};
 constexpr std::array<std::string_view, 5> kEducation = {"basic", "school", "college", "university", "unknown"};
 constexpr std::array<std::string_view, 3> kMarital = {"single", "married", "divorced"};
 constexpr std::array<std::string_view, 3> kRegions = {"north", "south", "west"};
-constexpr EventTime kStart = 1'772'323'200'000;   // 2026-03-01T00:00:00Z
-constexpr double kEventsPerDay = 5;               // of one customer
+constexpr EventTime kStart = 1'772'323'200'000;  // 2026-03-01T00:00:00Z
+constexpr double kEventsPerDay =
+    5;  // of one customer: about three observations an impression fall due in the time of a run
 constexpr double kZipf = 1.1;
 constexpr std::size_t kRecordBytes = 318;
 
 void AppendList(std::span<const std::string_view> words, std::string& out) {
-  for (std::size_t i = 0; i < words.size(); ++i) fmt::format_to(std::back_inserter(out), "{}{}", i == 0 ? "" : ", ", words[i]);
+  for (std::size_t i = 0; i < words.size(); ++i)
+    fmt::format_to(std::back_inserter(out), "{}{}", i == 0 ? "" : ", ", words[i]);
 }
 
 }  // namespace
@@ -35,21 +38,30 @@ std::string BenchConfigText(const BenchWorkload& workload) {
   std::string text = "version: 1\napp: { id: bench, instance: bench-0 }\nchannels:\n";
   const auto append = std::back_inserter(text);
   for (const std::string_view channel : kChannelNames) {
-    fmt::format_to(append, "  {}: {{ cost: 0.002, cap: {{ window: 7d, start: 8, max: 20, learn: true }}, unsubscribe_value: 12 }}\n", channel);
+    fmt::format_to(
+        append,
+        "  {}: {{ cost: 0.002, cap: {{ window: 7d, start: 8, max: 20, learn: true }}, unsubscribe_value: 12 }}\n",
+        channel);
   }
   text += "products:\n";
-  for (std::size_t p = 0; p < 5; ++p) fmt::format_to(append, "  - {{ id: product-{}, category: {} }}\n", p, p < 3 ? "cards" : "deposits");
+  for (std::size_t p = 0; p < 5; ++p)
+    fmt::format_to(append, "  - {{ id: product-{}, category: {} }}\n", p, p < 3 ? "cards" : "deposits");
   text += "offers:\n";
   for (std::size_t o = 0; o < kOffers; ++o) {
-    fmt::format_to(append, "  - {{ id: offer-{:02}, campaign: spring, product: product-{}, channels: [{}], value: {}, eligible: {{ attribute: age, min: {} }} }}\n",
+    fmt::format_to(append,
+                   "  - {{ id: offer-{:02}, campaign: spring, product: product-{}, channels: [{}], value: {}, "
+                   "eligible: {{ attribute: age, min: {} }} }}\n",
                    o, o % 5, kChannelNames[o % kChannels], 20 + 3 * o, 18 + o % 4);
   }
-  text += "outcomes:\n  click: { kind: click, window: 1d }\n  conversion: { kind: conversion, window: 7d, value: from_event }\n";
+  text +=
+      "outcomes:\n  click: { kind: click, window: 1d }\n  conversion: { kind: conversion, window: 7d, value: "
+      "from_event }\n";
   fmt::format_to(append, "decide: {{ on: [{}], min_interval: 0s, valid_for: 6h, placements: [home] }}\n",
                  workload.every_event ? "impression, request, click, conversion" : "request, click, conversion");
-  text += "features:\n  attributes:\n    - { name: age, type: number, center: 45, scale: 15, missing: false }\n"
-          "    - { name: income, type: number, center: 50, scale: 20, missing: false }\n"
-          "    - { name: balance, type: number, center: 5, scale: 5, missing: false }\n";
+  text +=
+      "features:\n  attributes:\n    - { name: age, type: number, center: 45, scale: 15, missing: false }\n"
+      "    - { name: income, type: number, center: 50, scale: 20, missing: false }\n"
+      "    - { name: balance, type: number, center: 5, scale: 5, missing: false }\n";
   const auto category = [&](std::string_view name, std::span<const std::string_view> levels) {
     fmt::format_to(append, "    - {{ name: {}, type: category, levels: [", name);
     AppendList(levels, text);
@@ -59,8 +71,9 @@ std::string BenchConfigText(const BenchWorkload& workload) {
   category("education", kEducation);
   category("marital", kMarital);
   category("region", kRegions);
-  text += "  time: week\n  segment: true\n  channel: true\n  ordinal: true\n  crosses: []\n"
-          "segments: { features: [recency, frequency, monetary, deposits, withdrawals], k: 4 }\n";
+  text +=
+      "  time: week\n  segment: true\n  channel: true\n  ordinal: true\n  crosses: []\n"
+      "segments: { features: [recency, frequency, monetary, deposits, withdrawals], k: 4 }\n";
   return text;
 }
 
@@ -68,7 +81,8 @@ Result<std::shared_ptr<const CampaignPlan>> BenchPlan(const BenchWorkload& workl
   const LoadedConfig loaded = ParseConfig(BenchConfigText(workload), "bench.yaml");
   if (!loaded.config) return Fail(Code::kConfiguration, loaded.errors.front().Text());
   if (loaded.config->plan->features.size() != kFeatures) {
-    return Fail(Code::kConfiguration, fmt::format("the workload has {} features", loaded.config->plan->features.size()));
+    return Fail(Code::kConfiguration,
+                fmt::format("the workload has {} features", loaded.config->plan->features.size()));
   }
   return loaded.config->plan;
 }
@@ -78,7 +92,8 @@ void BenchCustomerId(std::size_t customer, std::string& out) {
   fmt::format_to(std::back_inserter(out), "c-{:010}", customer);
 }
 
-// ---- Records -----------------------------------------------------------------------------------------------------------
+// ---- Records
+// -----------------------------------------------------------------------------------------------------------
 
 void BenchRecords::Reserve(std::size_t records) {
   arena_.reserve(records * (kRecordBytes + 16));
@@ -94,7 +109,8 @@ void BenchRecords::Add(std::string_view key, std::string_view value, EventTime t
   times_.push_back(time);
 }
 
-// ---- Events ------------------------------------------------------------------------------------------------------------
+// ---- Events
+// ------------------------------------------------------------------------------------------------------------
 
 BenchEvents::BenchEvents(std::shared_ptr<const CampaignPlan> plan, const BenchWorkload& workload)
     : plan_(std::move(plan)),
@@ -114,8 +130,9 @@ BenchEvents::BenchEvents(std::shared_ptr<const CampaignPlan> plan, const BenchWo
 std::size_t BenchEvents::Draw() {
   if (!zipf_) return draws_.Below(customers_.size());
   const double at = draws_.Uniform() * zipf_sums_.back();
-  const auto rank = static_cast<std::size_t>(std::lower_bound(zipf_sums_.begin(), zipf_sums_.end(), at) - zipf_sums_.begin());
-  return rank * 7919 % customers_.size();   // neighbours in rank are not neighbours in memory
+  const auto rank =
+      static_cast<std::size_t>(std::lower_bound(zipf_sums_.begin(), zipf_sums_.end(), at) - zipf_sums_.begin());
+  return rank * 7919 % customers_.size();  // neighbours in rank are not neighbours in memory
 }
 
 void BenchEvents::Head(std::string_view type, std::size_t customer) {
@@ -129,8 +146,10 @@ void BenchEvents::Head(std::string_view type, std::size_t customer) {
 
 // What real events carry along and nobody reads: filled up to the size of the canonical event.
 void BenchEvents::Foot(std::size_t, BenchRecords& out) {
-  constexpr std::string_view kOpen = R"(,"context":{"library":"web-2.4.1","locale":"en-GB","agent":")", kClose = R"("}})";
-  constexpr std::string_view kAgent = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120.0 Safari/537.36 Edition/1.0 ";
+  constexpr std::string_view kOpen = R"(,"context":{"library":"web-2.4.1","locale":"en-GB","agent":")",
+                             kClose = R"("}})";
+  constexpr std::string_view kAgent =
+      "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120.0 Safari/537.36 Edition/1.0 ";
   value_ += kOpen;
   while (value_.size() + kClose.size() < kRecordBytes) {
     value_.append(kAgent.substr(0, kRecordBytes - kClose.size() - value_.size()));
@@ -148,11 +167,12 @@ void BenchEvents::Reference(OfferIndex offer, DecisionId decision) {
 
 void BenchEvents::Introduce(std::size_t customer, BenchRecords& out) {
   Head("identify", customer);
-  fmt::format_to(std::back_inserter(value_),
-                 R"(,"traits":{{"age":{},"income":{:.1f},"balance":{:.2f},"job":"{}","education":"{}","marital":"{}","region":"{}"}})",
-                 18 + draws_.Below(60), 20 + 60 * draws_.Uniform(), 10 * draws_.Uniform(), kJobs[draws_.Below(kJobs.size())],
-                 kEducation[draws_.Below(kEducation.size())], kMarital[draws_.Below(kMarital.size())],
-                 kRegions[draws_.Below(kRegions.size())]);
+  fmt::format_to(
+      std::back_inserter(value_),
+      R"(,"traits":{{"age":{},"income":{:.1f},"balance":{:.2f},"job":"{}","education":"{}","marital":"{}","region":"{}"}})",
+      18 + draws_.Below(60), 20 + 60 * draws_.Uniform(), 10 * draws_.Uniform(), kJobs[draws_.Below(kJobs.size())],
+      kEducation[draws_.Below(kEducation.size())], kMarital[draws_.Below(kMarital.size())],
+      kRegions[draws_.Below(kRegions.size())]);
   Foot(customer, out);
 }
 
@@ -181,7 +201,8 @@ void BenchEvents::Next(BenchRecords& out) {
     Head("track", current_);
     value_ += click ? R"(,"event":"Promotion Clicked","properties":{)" : R"(,"event":"Order Completed","properties":{)";
     Reference(customer.shown_offer.known() ? customer.shown_offer : foreign, customer.shown);
-    if (!click) fmt::format_to(std::back_inserter(value_), R"(,"revenue":{:.2f},"currency":"EUR")", 10 + 90 * draws_.Uniform());
+    if (!click)
+      fmt::format_to(std::back_inserter(value_), R"(,"revenue":{:.2f},"currency":"EUR")", 10 + 90 * draws_.Uniform());
     value_ += '}';
   }
   Foot(current_, out);

@@ -9,66 +9,12 @@
 #include "consumers/config/quantity_text.h"
 #include "consumers/wire/decision_format.h"
 #include "consumers/wire/event_mapping.h"
+#include "consumers/wire/json_cursor.h"
 #include "models/domain/event_time.h"
 
 namespace offerstream {
 
 namespace {
-
-void AppendUnsigned(std::uint64_t value, std::string& out) {
-  char digits[20];
-  char* at = digits + sizeof(digits);
-  do {
-    *--at = static_cast<char>('0' + value % 10);
-    value /= 10;
-  } while (value != 0);
-  out.append(at, static_cast<std::size_t>(digits + sizeof(digits) - at));
-}
-
-void AppendInteger(std::int64_t value, std::string& out) {
-  if (value < 0) out += '-';
-  AppendUnsigned(value < 0 ? 0 - static_cast<std::uint64_t>(value) : static_cast<std::uint64_t>(value), out);
-}
-
-// Nine fixed decimals, rounded half to even: twice as fast as the shortest digits, and every record alike. JSON knows
-// no infinity: what is not finite is null.
-void AppendFixed(double value, std::string& out) {
-  if (!std::isfinite(value)) {
-    out += "null";
-    return;
-  }
-  // Beyond, the scaled number is no exact integer of a double any more.
-  if (std::abs(value) >= 9e6) {
-    fmt::format_to(std::back_inserter(out), "{:.9f}", value);
-    return;
-  }
-  const double scaled = std::nearbyint(value * 1e9);
-  std::uint64_t digits = static_cast<std::uint64_t>(std::abs(scaled));
-  if (scaled < 0) out += '-';
-  AppendUnsigned(digits / 1'000'000'000, out);
-  digits %= 1'000'000'000;
-  char text[10];
-  text[0] = '.';
-  for (int i = 9; i > 0; --i, digits /= 10) text[i] = static_cast<char>('0' + digits % 10);
-  out.append(text, sizeof(text));
-}
-
-void AppendHex16(std::uint64_t value, std::string& out) {
-  static constexpr char kHex[] = "0123456789abcdef";
-  char text[16];
-  for (int i = 15; i >= 0; --i, value >>= 4) text[i] = kHex[value & 15];
-  out.append(text, sizeof(text));
-}
-
-void AppendQuotedTime(EventTime time, std::string& out) {
-  if (time == kNever || time == INT64_MAX) {
-    out += "null";
-    return;
-  }
-  out += '"';
-  AppendTime(time, out);
-  out += '"';
-}
 
 std::string Quoted(std::string_view text) {
   std::string out;
@@ -78,11 +24,7 @@ std::string Quoted(std::string_view text) {
 
 }  // namespace
 
-std::string DecisionIdText(DecisionId id) {
-  std::string out;
-  AppendHex16(id, out);
-  return out;
-}
+std::string DecisionIdText(DecisionId id) { return fmt::format("{:016x}", id); }
 
 struct DecisionEncoder::Impl {
   Impl(std::shared_ptr<const CampaignPlan> p, std::vector<std::string> input_topics) : plan(std::move(p)) {
@@ -110,143 +52,174 @@ struct DecisionEncoder::Impl {
     for (const ChannelSpec& channel : plan->channels)
       windows.push_back(fmt::format("\"{}\"", DurationText(channel.cap.window)));
     source = "/offerstream/" + plan->app_id;
+    for (const auto* parts :
+         {&topics, &channels, &placements, &features, &models, &windows, &pairs, &chosen, &reasons}) {
+      for (const std::string& part : *parts) part_bytes = std::max(part_bytes, part.size());
+    }
+  }
+
+  /// The buffer with at least so many bytes. Its old content is lost.
+  char* Room(std::size_t bytes) {
+    if (buffer.size() < bytes) buffer.resize(bytes);
+    return buffer.data();
+  }
+
+  /// More than the decision's record can take: parts, numbers and times of every piece.
+  std::size_t BytesOf(const Decision& d) const {
+    const std::size_t pieces = 16 + d.candidates.size() + d.excluded.size() + d.explain.size();
+    const std::size_t one = 128 + 2 * part_bytes + 4 * kJsonNumberBytes + 2 * kJsonTimeBytes;
+    return pieces * one + d.features.size() * kJsonNumberBytes + 6 * (d.customer_id.size() + d.cause_event_id.size());
+  }
+
+  void Append(const Decision& d, std::string& text) {
+    JsonCursor out(Room(BytesOf(d)), day);
+    Encode(d, out);
+    text.append(buffer.data(), out.at());
   }
 
   std::size_t Pair(OfferIndex offer, ChannelIndex channel) const {
     return std::size_t{offer.value} * channels.size() + channel.value;
   }
 
-  void Candidates(const Decision& d, std::string& out) {
-    out += ",\"candidates\":[";
+  void Candidates(const Decision& d, JsonCursor& out) {
+    out.Text(",\"candidates\":[");
     const std::size_t shown =
         plan->compact_decisions ? std::min(kCompactEntries, d.candidates.size()) : d.candidates.size();
     order.resize(d.candidates.size());
-    for (std::size_t i = 0; i < order.size(); ++i) order[i] = static_cast<std::uint32_t>(i);
-    if (plan->compact_decisions) {
-      std::partial_sort(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(shown), order.end(),
-                        [&](std::uint32_t a, std::uint32_t b) {
-                          return d.candidates[a].score != d.candidates[b].score
-                                     ? d.candidates[a].score > d.candidates[b].score
-                                     : a < b;
-                        });
+    for (std::uint32_t i = 0; i < order.size(); ++i) {
+      // The best few by score, the first of equals first: most are beaten by the last of them at once.
+      std::size_t at = i;
+      if (plan->compact_decisions) {
+        at = std::min<std::size_t>(i, shown);
+        while (at > 0 && d.candidates[i].score > d.candidates[order[at - 1]].score) --at;
+        if (at >= shown) continue;
+        for (std::size_t k = std::min<std::size_t>(i, shown - 1); k > at; --k) order[k] = order[k - 1];
+      }
+      order[at] = i;
     }
     for (std::size_t i = 0; i < shown; ++i) {
       const Candidate& c = d.candidates[order[i]];
-      if (i > 0) out += ',';
-      out += pairs[Pair(c.offer, c.channel)];
-      out += ",\"propensity\":";
-      AppendFixed(c.propensity, out);
-      out += ",\"score\":";
-      AppendFixed(c.score, out);
-      out += ",\"probability\":";
-      AppendFixed(c.probability, out);
-      out += '}';
+      if (i > 0) out.Char(',');
+      out.Text(pairs[Pair(c.offer, c.channel)]);
+      out.Text(",\"propensity\":");
+      out.Fixed(c.propensity);
+      out.Text(",\"score\":");
+      out.Fixed(c.score);
+      out.Text(",\"probability\":");
+      out.Fixed(c.probability);
+      out.Char('}');
     }
-    out += ']';
+    out.Char(']');
     if (!plan->compact_decisions) return;
-    out += ",\"eligible\":[";
+    out.Text(",\"eligible\":[");
     for (std::size_t i = 0; i < d.candidates.size(); ++i) {
-      if (i > 0) out += ',';
-      AppendUnsigned(Pair(d.candidates[i].offer, d.candidates[i].channel), out);
+      if (i > 0) out.Char(',');
+      out.Unsigned(Pair(d.candidates[i].offer, d.candidates[i].channel));
     }
-    out += ']';
+    out.Char(']');
   }
 
-  void Excluded(const Decision& d, std::string& out) {
-    out += ",\"excluded\":[";
+  void Excluded(const Decision& d, JsonCursor& out) {
+    out.Text(",\"excluded\":[");
     const std::size_t shown =
         plan->compact_decisions ? std::min(kCompactEntries, d.excluded.size()) : d.excluded.size();
     for (std::size_t i = 0; i < shown; ++i) {
       const Exclusion& e = d.excluded[i];
-      if (i > 0) out += ',';
-      out += pairs[Pair(e.offer, e.channel)];
-      out += reasons[static_cast<std::size_t>(e.stage) * kExclusionReasons + static_cast<std::size_t>(e.reason)];
-      AppendQuotedTime(e.until, out);
-      out += '}';
+      if (i > 0) out.Char(',');
+      out.Text(pairs[Pair(e.offer, e.channel)]);
+      out.Text(reasons[static_cast<std::size_t>(e.stage) * kExclusionReasons + static_cast<std::size_t>(e.reason)]);
+      out.QuotedTime(e.until);
+      out.Char('}');
     }
-    out += "],\"explain\":[";
+    out.Text("],\"explain\":[");
     for (std::size_t i = 0; i < d.explain.size(); ++i) {
-      out += i > 0 ? ",{\"feature\":" : "{\"feature\":";
-      out += features[d.explain[i].feature];
-      out += ",\"contribution\":";
-      AppendFixed(d.explain[i].contribution, out);
-      out += ",\"sign_probability\":";
-      AppendFixed(d.explain[i].sign_probability, out);
-      out += '}';
+      out.Text(i > 0 ? ",{\"feature\":" : "{\"feature\":");
+      out.Text(features[d.explain[i].feature]);
+      out.Text(",\"contribution\":");
+      out.Fixed(d.explain[i].contribution);
+      out.Text(",\"sign_probability\":");
+      out.Fixed(d.explain[i].sign_probability);
+      out.Char('}');
     }
-    out += ']';
+    out.Char(']');
   }
 
   // What holds of the chosen offer's channel, the customer's segment and the model: null where there is none.
-  void Circumstances(const Decision& d, OfferIndex offer, std::string& out) {
-    out += ",\"cap\":";
+  void Circumstances(const Decision& d, OfferIndex offer, JsonCursor& out) {
+    out.Text(",\"cap\":");
     if (d.has_offer && d.cap.channel.known()) {
-      out += "{\"channel\":" + channels[d.cap.channel.value] + ",\"limit\":";
-      AppendUnsigned(d.cap.limit, out);
-      out += ",\"used\":";
-      AppendUnsigned(d.cap.used, out);
-      out += ",\"window\":" + windows[d.cap.channel.value] + ",\"resets_at\":";
-      AppendQuotedTime(d.cap.resets_at, out);
-      out += ",\"source\":\"";
-      out += Name(d.cap.source);
-      out += "\"}";
+      out.Text("{\"channel\":");
+      out.Text(channels[d.cap.channel.value]);
+      out.Text(",\"limit\":");
+      out.Unsigned(d.cap.limit);
+      out.Text(",\"used\":");
+      out.Unsigned(d.cap.used);
+      out.Text(",\"window\":");
+      out.Text(windows[d.cap.channel.value]);
+      out.Text(",\"resets_at\":");
+      out.QuotedTime(d.cap.resets_at);
+      out.Text(",\"source\":\"");
+      out.Text(Name(d.cap.source));
+      out.Text("\"}");
     } else {
-      out += "null";
+      out.Text("null");
     }
-    out += ",\"segment\":";
+    out.Text(",\"segment\":");
     if (d.segment != 0) {
-      out += "{\"id\":";
-      AppendUnsigned(d.segment, out);
-      out += ",\"version\":";
-      AppendUnsigned(d.segment_version, out);
-      out += ",\"margin\":";
-      AppendFixed(d.segment_margin, out);
-      out += '}';
+      out.Text("{\"id\":");
+      out.Unsigned(d.segment);
+      out.Text(",\"version\":");
+      out.Unsigned(d.segment_version);
+      out.Text(",\"margin\":");
+      out.Fixed(d.segment_margin);
+      out.Char('}');
     } else {
-      out += "null";
+      out.Text("null");
     }
-    out += ",\"model\":";
+    out.Text(",\"model\":");
     if (d.has_offer) {
-      out += "{\"id\":" + models[offer.value] + ",\"version\":";
-      AppendUnsigned(d.model_version, out);
-      out += '}';
+      out.Text("{\"id\":");
+      out.Text(models[offer.value]);
+      out.Text(",\"version\":");
+      out.Unsigned(d.model_version);
+      out.Char('}');
     } else {
-      out += "null";
+      out.Text("null");
     }
   }
 
-  void Encode(const Decision& d, std::string& out) {
+  void Encode(const Decision& d, JsonCursor& out) {
     const Candidate none;
     const Candidate& c = d.has_offer ? d.candidates[d.chosen] : none;
-    out += "{\"schema\":\"";
-    out += kDecisionSchema;
-    out += "\",\"decision_id\":\"";
-    AppendHex16(d.id, out);
-    out += "\",\"customer_id\":";
-    AppendJsonText(d.customer_id, out);
-    out += ",\"event_time\":";
-    AppendQuotedTime(d.event_time, out);
-    out += ",\"valid_until\":";
-    AppendQuotedTime(d.valid_until, out);
-    out += ",\"placement\":";
-    out += d.placement.known() ? placements[d.placement.value] : std::string("null");
-    out += ",\"mode\":\"live\",\"arm\":\"";
-    out += Name(d.arm);
-    out += "\",\"offer\":";
+    out.Text("{\"schema\":\"");
+    out.Text(kDecisionSchema);
+    out.Text("\",\"decision_id\":\"");
+    out.Hex16(d.id);
+    out.Text("\",\"customer_id\":");
+    out.Quoted(d.customer_id);
+    out.Text(",\"event_time\":");
+    out.QuotedTime(d.event_time);
+    out.Text(",\"valid_until\":");
+    out.QuotedTime(d.valid_until);
+    out.Text(",\"placement\":");
+    out.Text(d.placement.known() ? std::string_view(placements[d.placement.value]) : "null");
+    out.Text(",\"mode\":\"live\",\"arm\":\"");
+    out.Text(Name(d.arm));
+    out.Text("\",\"offer\":");
     if (d.has_offer) {
-      out += chosen[Pair(c.offer, c.channel)];
+      out.Text(chosen[Pair(c.offer, c.channel)]);
     } else {
-      out += "null,\"reason\":\"";
-      out += Name(d.reason);
-      out += '"';
+      out.Text("null,\"reason\":\"");
+      out.Text(Name(d.reason));
+      out.Char('"');
     }
     const auto number = [&](std::string_view key, double value) {
-      out += key;
-      AppendFixed(value, out);
+      out.Text(key);
+      out.Fixed(value);
     };
     number(",\"score\":", c.score);
     number(",\"propensity\":", c.propensity);
-    out += d.explored ? ",\"explored\":true" : ",\"explored\":false";
+    out.Text(d.explored ? ",\"explored\":true" : ",\"explored\":false");
     number(",\"probability\":", c.probability);
     number(",\"probability_se\":", c.probability_se);
     number(",\"value\":", d.has_offer ? plan->offers[c.offer.value].value : 0);
@@ -255,95 +228,105 @@ struct DecisionEncoder::Impl {
     Candidates(d, out);
     Excluded(d, out);
     Circumstances(d, c.offer, out);
-    out += ",\"config_epoch\":";
-    AppendUnsigned(d.plan_epoch, out);
+    out.Text(",\"config_epoch\":");
+    out.Unsigned(d.plan_epoch);
     if (!plan->compact_decisions) {
-      out += ",\"features\":[";
+      out.Text(",\"features\":[");
       for (std::size_t i = 0; i < d.features.size(); ++i) {
-        if (i > 0) out += ',';
-        AppendFixed(d.features[i], out);
+        if (i > 0) out.Char(',');
+        out.Fixed(d.features[i]);
       }
-      out += ']';
+      out.Char(']');
     }
-    out += ",\"cause\":{\"topic\":";
-    out += d.cause.input < topics.size() ? topics[d.cause.input] : std::string("null");
-    out += ",\"partition\":";
-    AppendInteger(d.cause.partition, out);
-    out += ",\"offset\":";
-    AppendInteger(d.cause.offset, out);
-    out += ",\"event_id\":";
-    AppendJsonText(d.cause_event_id, out);
-    out += "}}";
+    out.Text(",\"cause\":{\"topic\":");
+    out.Text(d.cause.input < topics.size() ? std::string_view(topics[d.cause.input]) : "null");
+    out.Text(",\"partition\":");
+    out.Integer(d.cause.partition);
+    out.Text(",\"offset\":");
+    out.Integer(d.cause.offset);
+    out.Text(",\"event_id\":");
+    out.Quoted(d.cause_event_id);
+    out.Text("}}");
   }
 
-  void EncodeCap(const CapChange& change, std::string& key, std::string& value) {
+  void EncodeCap(const CapChange& change, std::string& key, std::string& text) {
     key.clear();
-    value.clear();
+    text.clear();
     key.append("customer|")
         .append(change.customer_id)
         .append("|")
         .append(plan->channels[change.state.channel.value].id);
     if (change.tombstone) return;
-    value += "{\"customer_id\":";
-    AppendJsonText(change.customer_id, value);
-    value += ",\"channel\":" + channels[change.state.channel.value] + ",\"limit\":";
-    AppendUnsigned(change.state.limit, value);
-    value += ",\"used\":";
-    AppendUnsigned(change.state.used, value);
-    value += ",\"remaining\":";
-    AppendUnsigned(change.state.limit > change.state.used ? change.state.limit - change.state.used : 0, value);
-    value += ",\"window\":" + windows[change.state.channel.value];
-    value += change.capped ? ",\"capped\":true" : ",\"capped\":false";
-    value += ",\"resets_at\":";
-    AppendQuotedTime(change.state.resets_at, value);
-    value += ",\"source\":\"";
-    value += Name(change.state.source);
-    value += "\",\"segment\":";
-    AppendUnsigned(change.segment, value);
-    value += ",\"next_impression_value\":";
-    AppendFixed(change.next_impression_value, value);
+    JsonCursor value(Room(256 + 6 * change.customer_id.size() + 2 * part_bytes), day);
+    value.Text("{\"customer_id\":");
+    value.Quoted(change.customer_id);
+    value.Text(",\"channel\":");
+    value.Text(channels[change.state.channel.value]);
+    value.Text(",\"limit\":");
+    value.Unsigned(change.state.limit);
+    value.Text(",\"used\":");
+    value.Unsigned(change.state.used);
+    value.Text(",\"remaining\":");
+    value.Unsigned(change.state.limit > change.state.used ? change.state.limit - change.state.used : 0);
+    value.Text(",\"window\":");
+    value.Text(windows[change.state.channel.value]);
+    value.Text(change.capped ? ",\"capped\":true" : ",\"capped\":false");
+    value.Text(",\"resets_at\":");
+    value.QuotedTime(change.state.resets_at);
+    value.Text(",\"source\":\"");
+    value.Text(Name(change.state.source));
+    value.Text("\",\"segment\":");
+    value.Unsigned(change.segment);
+    value.Text(",\"next_impression_value\":");
+    value.Fixed(change.next_impression_value);
     // A customer's caps change with its events: their time orders the records of a key.
-    value += ",\"version\":";
-    AppendInteger(change.time, value);
-    value += '}';
+    value.Text(",\"version\":");
+    value.Integer(change.time);
+    value.Char('}');
+    text.assign(buffer.data(), value.at());
   }
 
-  void EncodeCapCell(const CapCell& cell, std::uint64_t version, std::string& key, std::string& value) {
+  void EncodeCapCell(const CapCell& cell, std::uint64_t version, std::string& key, std::string& text) {
     key = fmt::format("segment|{}|{}", cell.segment, plan->channels[cell.channel.value].id);
-    value = "{\"limit\":";
-    AppendUnsigned(cell.limit, value);
-    value += ",\"low\":";
-    AppendUnsigned(cell.low, value);
-    value += ",\"high\":";
-    AppendUnsigned(cell.high, value);
-    value += ",\"impressions\":";
-    AppendInteger(cell.impressions, value);
-    value += ",\"points\":[";
+    JsonCursor value(Room(256 + cell.points.size() * (128 + 5 * kJsonNumberBytes)), day);
+    value.Text("{\"limit\":");
+    value.Unsigned(cell.limit);
+    value.Text(",\"low\":");
+    value.Unsigned(cell.low);
+    value.Text(",\"high\":");
+    value.Unsigned(cell.high);
+    value.Text(",\"impressions\":");
+    value.Integer(cell.impressions);
+    value.Text(",\"points\":[");
     for (std::size_t i = 0; i < cell.points.size(); ++i) {
       const CapCell::Point& point = cell.points[i];
-      value += i > 0 ? ",{\"n\":" : "{\"n\":";
-      AppendUnsigned(point.n, value);
+      value.Text(i > 0 ? ",{\"n\":" : "{\"n\":");
+      value.Unsigned(point.n);
       const std::pair<std::string_view, double> numbers[] = {{",\"click_rate\":", point.click_rate},
                                                              {",\"conversion_rate\":", point.conversion_rate},
                                                              {",\"unsubscribe_rate\":", point.unsubscribe_rate},
                                                              {",\"net_value\":", point.net_value},
                                                              {",\"se\":", point.se}};
       for (const auto& [name, number] : numbers) {
-        value += name;
-        AppendFixed(number, value);
+        value.Text(name);
+        value.Fixed(number);
       }
-      value += '}';
+      value.Char('}');
     }
-    value += "],\"version\":";
-    AppendUnsigned(version, value);
-    value += '}';
+    value.Text("],\"version\":");
+    value.Unsigned(version);
+    value.Char('}');
+    text.assign(buffer.data(), value.at());
   }
 
   std::shared_ptr<const CampaignPlan> plan;
   // Everything that is constant while the plan is in force, as JSON.
   std::vector<std::string> topics{}, channels{}, placements{}, features{}, offers{}, models{}, windows{};
   std::vector<std::string> pairs{}, chosen{}, reasons{};
+  std::size_t part_bytes = 0;  // the longest of them
   std::vector<std::uint32_t> order{};
+  std::vector<char> buffer{};  // a record is written here, where no piece has to ask for room, and then appended
+  JsonDay day{};
   std::string source{}, id{}, time{}, subject{};
   std::vector<std::pair<std::string_view, std::string_view>> headers{};
 };
@@ -352,12 +335,12 @@ DecisionEncoder::DecisionEncoder(std::shared_ptr<const CampaignPlan> plan, std::
     : impl_(std::make_unique<Impl>(std::move(plan), std::move(topics))) {}
 DecisionEncoder::~DecisionEncoder() = default;
 
-void DecisionEncoder::EncodeDecision(const Decision& decision, std::string& out) { impl_->Encode(decision, out); }
+void DecisionEncoder::EncodeDecision(const Decision& decision, std::string& out) { impl_->Append(decision, out); }
 
 const std::vector<std::pair<std::string_view, std::string_view>>& DecisionEncoder::Headers(const Decision& decision) {
   Impl& i = *impl_;
   i.id.clear();
-  AppendHex16(decision.id, i.id);
+  fmt::format_to(std::back_inserter(i.id), "{:016x}", decision.id);
   i.time.clear();
   AppendTime(decision.event_time, i.time);
   i.subject.assign(decision.customer_id);
