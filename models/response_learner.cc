@@ -208,11 +208,8 @@ ResponseView ResponseLearner::View() const {
   const std::size_t d = serving_.dimension();
   view.schema_epoch = frame_->epoch;
   view.mean.resize(d);
-  view.covariance.resize(d * d);
-  for (std::size_t i = 0; i < d; ++i) {
-    view.mean[i] = serving_.mean(i);
-    for (std::size_t j = 0; j < d; ++j) view.covariance[i * d + j] = static_cast<float>(serving_.covariance(i, j));
-  }
+  for (std::size_t i = 0; i < d; ++i) view.mean[i] = serving_.mean(i);
+  serving_.covariance().RoundTo(view.covariance);
   view.feature_mean = feature_mean_;
   view.calibration_a = calibrator_.a();
   view.calibration_b = calibrator_.b();

@@ -91,6 +91,16 @@ void Covariance::ScaleAndAdd(std::span<const double> factor, std::span<const dou
   }
 }
 
+void Covariance::RoundTo(std::vector<float>& out) const {
+  out.resize(dimension_ * dimension_);
+  for (std::size_t i = 0; i < dimension_; ++i) {
+    const double* row = &values_[RowBegin(i)];
+    float* to = &out[i * dimension_];
+    for (std::size_t j = 0; j <= i; ++j) to[j] = static_cast<float>(row[j]);
+    for (std::size_t j = 0; j < i; ++j) out[j * dimension_ + i] = to[j];
+  }
+}
+
 bool Covariance::PositiveDefinite() const {
   Eigen::MatrixXd full(dimension_, dimension_);
   for (std::size_t i = 0; i < dimension_; ++i) {

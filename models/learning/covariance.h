@@ -36,6 +36,9 @@ class Covariance {
   /// this(i, j) *= f_i f_j, then (i, i) += add_i.
   void ScaleAndAdd(std::span<const double> factor, std::span<const double> add);
 
+  /// The whole matrix, row-major, rounded to float32: what scoring adopts. `out` is replaced.
+  void RoundTo(std::vector<float>& out) const;
+
   /// Whether a Cholesky factor exists and every value is finite. O(d^3).
   bool PositiveDefinite() const;
   /// Shrinks what is off the diagonal, and limits the diagonal to [1e-9, most_i], until PositiveDefinite(). A function

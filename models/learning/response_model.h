@@ -49,6 +49,7 @@ class ResponseModel {
   std::uint64_t updates() const { return updates_; }
   double mean(std::size_t j) const { return mean_[j]; }
   double covariance(std::size_t i, std::size_t j) const { return covariance_.at(i, j); }
+  const Covariance& covariance() const { return covariance_; }
   double prior_mean(std::size_t j) const { return prior_mean_[j]; }
   double prior_variance(std::size_t j) const { return prior_variance_[j]; }
 

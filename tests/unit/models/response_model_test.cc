@@ -164,6 +164,19 @@ TEST(ResponseModel, ADroppedFeatureLeavesItsMeanInTheLevelAndANewOneStartsFromIt
   EXPECT_EQ(model.covariance(0, 1), 0.0);
 }
 
+TEST(Covariance, RoundsToTheWholeMatrix) {
+  Covariance covariance(6);
+  for (std::size_t i = 0; i < 6; ++i) {
+    for (std::size_t j = 0; j <= i; ++j) covariance.Set(i, j, 1.0 / static_cast<double>(1 + i + 7 * j));
+  }
+  std::vector<float> rounded(100, 9.0F);
+  covariance.RoundTo(rounded);
+  ASSERT_EQ(rounded.size(), 36u);
+  for (std::size_t i = 0; i < 6; ++i) {
+    for (std::size_t j = 0; j < 6; ++j) EXPECT_EQ(rounded[i * 6 + j], static_cast<float>(covariance.at(i, j)));
+  }
+}
+
 TEST(Covariance, ABrokenMatrixMendsToOneThatIsPositive) {
   Covariance covariance(3);
   for (std::size_t i = 0; i < 3; ++i) covariance.Set(i, i, 0.1);
