@@ -84,7 +84,7 @@ Status DecisionWorker::Turn(int wait_ms) {
   Pause(std::min<std::int64_t>(config_.commit_pause - (now - last_commit_ms_), config_.commit_pause));
   if (PassFailpoint(Step::kPoll)) return GiveUp({Code::kKafkaAborted, 0, "failpoint poll"});
   batch_.Clear();
-  if (Status polled = source_.Poll(kChunkRecords, kChunkBytes, wait_ms, batch_); !polled) return polled;
+  if (Status polled = source_.Poll(std::min<std::size_t>(kChunkRecords, config_.commit_events_max), kChunkBytes, wait_ms, batch_); !polled) return polled;
   return batch_.count > 0 ? Transact(batch_) : TransactIdle();
 }
 

@@ -120,13 +120,6 @@ void OwnedPartition::AdvanceClock(EventTime time) {
   made_.fold->AdvanceClock(time, output_);
 }
 
-// Facts carry the number of their event within its record where the partition would stand: all are of this partition.
-void OwnedPartition::NumberFacts(std::size_t facts_before, std::uint32_t event) {
-  for (std::size_t i = facts_before; i < output_.fact_count; ++i) {
-    output_.facts[i].cause.partition = static_cast<std::int32_t>(event);
-  }
-}
-
 Status OwnedPartition::Fold(std::span<const Record* const> records, Outbox& outbox, ShardCounts& counts) {
   assert(open_);
   if (records.empty()) return {};
@@ -154,10 +147,9 @@ Status OwnedPartition::Fold(std::span<const Record* const> records, Outbox& outb
       continue;
     }
     for (std::uint32_t i = 0; i < what.size; ++i) {
-      const std::size_t facts = output_.fact_count, decisions = output_.decision_count;
+      const std::size_t decisions = output_.decision_count;
       digest_.Add(decoded_.events[what.begin + i]);
       made_.fold->Apply(decoded_.events[what.begin + i], output_);
-      NumberFacts(facts, i);
       ++events_;
       for (std::size_t d = decisions; d < output_.decision_count; ++d) counts.decided_record_times.push_back(record.timestamp_ms);
     }

@@ -84,7 +84,6 @@ class OwnedPartition {
   Status AppendJournal(Outbox& outbox);
   Status Announce(Outbox& outbox);
   void OpenDecoders();
-  void NumberFacts(std::size_t facts_before, std::uint32_t event);
 
   const ShardEnvironment& environment_;
   const std::int32_t partition_;

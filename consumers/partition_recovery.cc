@@ -236,15 +236,9 @@ Status Recovery::RefoldRecord(RecoveredPartition& made, const JournalRecord& jou
   for (std::uint32_t i = 0; i < what.size; ++i) {
     const Event& event = decoded_.events[what.begin + i];
     digest_.Add(event);
-    // Facts come in the order of events; their cause's partition is the event's number within its record.
-    const EventFacts* facts = nullptr;
-    if (next_fact_ < journal.facts.size()) {
-      const RecordedFacts& next = journal.facts[next_fact_];
-      if (next.cause.input == record.cause.input && next.cause.offset == record.cause.offset &&
-          next.cause.partition == static_cast<std::int32_t>(i)) {
-        facts = &next.facts;
-        ++next_fact_;
-      }
+    const EventFacts* facts = nullptr;   // they come in the order of events, none for most
+    if (next_fact_ < journal.facts.size() && journal.facts[next_fact_].cause == event.cause) {
+      facts = &journal.facts[next_fact_++].facts;
     }
     made.fold->Refold(event, facts, journal.frontier);
     ++made.refolded_events;
