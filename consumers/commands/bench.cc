@@ -8,6 +8,7 @@
 #include <thread>
 #include <vector>
 
+#include "consumers/commands/bench_kafka.h"
 #include "consumers/offline/bench_engine.h"
 #include "consumers/offline/bench_memory.h"
 #include "models/learning_fold.h"
@@ -17,7 +18,7 @@ namespace offerstream {
 namespace {
 
 // The limits of the product's promise; the design's performance page says where they come from.
-constexpr double kEngineOverDecode = 12, kLearnOverDecode = 8, kBytesPerCustomer = 900;
+constexpr double kEngineOverDecode = 12, kLearnOverDecode = 8, kBytesPerCustomer = 900, kOverFloor = 0.35;
 constexpr std::size_t kLearnRowsOfARound = 40'000;
 // Events a customer before the first round: everybody has a history, open exposures and timers.
 constexpr std::uint64_t kWarmEvents = 4;
@@ -50,6 +51,7 @@ struct Findings {
   Figure decode{}, again{}, engine{}, learn{};
   BenchAnswer answer{};
   BenchMemory memory{};
+  BenchStreamFindings stream{};
   double record_bytes = 0;
 };
 
@@ -65,7 +67,7 @@ class BenchRun {
   bool Engine(Findings& found) {
     Prepare();
     found.record_bytes = static_cast<double>(records_.bytes()) / static_cast<double>(records_.size());
-    BenchEngine engine(plan_, mapping_, models_);
+    BenchEngine engine(plan_, mapping_, models_, options_.workload.topic);
     LearningFold learner(plan_);
     std::uint64_t offset = 0;
     std::size_t learned = 0;
@@ -88,12 +90,29 @@ class BenchRun {
     return right && LearnedAll(learner, offset);
   }
 
-  /// What was measured beside the engine's own answer.
+  /// The same records through Kafka.
+  BenchStream Stream() const {
+    BenchStream stream;
+    stream.brokers = options_.brokers;
+    stream.workload = options_.workload;
+    stream.records = &records_;
+    stream.begin = options_.workload.customers;
+    stream.end = StreamEnd();
+    stream.decisions = stream_decisions_;
+    stream.models = std::make_shared<const AdoptedModels>(models_);
+    return stream;
+  }
+
+  /// Shows what is going on, when somebody looks.
   static void Tell(std::string_view what) {
     if (isatty(STDERR_FILENO) == 1) fmt::print(stderr, "\r\033[K{}", what);
   }
 
  private:
+  std::size_t StreamEnd() const {
+    return options_.workload.customers + static_cast<std::size_t>(options_.workload.events);
+  }
+
   template <typename Work>
   static BenchTime Timed(Work&& work) {
     const BenchTime before = BenchTime::Now();
@@ -126,7 +145,7 @@ class BenchRun {
     const BenchWorkload& load = options_.workload;
     records_.Reserve((1 + kWarmEvents) * load.customers + load.events);
     BenchEvents events(plan_, load);
-    BenchEngine engine(plan_, mapping_, models_);
+    BenchEngine engine(plan_, mapping_, models_, options_.workload.topic);
     std::vector<std::string> blocks;
     engine.KeepBlocks(&blocks);
     BenchAnswer answer;
@@ -142,6 +161,7 @@ class BenchRun {
         events.Next(records_);
         const Decision* decision = engine.FoldOne(records_, records_.size() - 1, answer);
         if (decision != nullptr) events.Decided(*decision);
+        if (records_.size() == StreamEnd()) stream_decisions_ = answer.decisions;  // all still of the warm-up
       }
       engine.Finish(answer);
       ends_.push_back(records_.size());
@@ -196,6 +216,7 @@ class BenchRun {
   std::vector<std::size_t> ends_{};  // warm-up, then one for each round
   std::vector<BenchAnswer> answers_{};
   ObservationBatch rows_{};
+  std::uint64_t stream_decisions_ = 0;
 };
 
 // ---- Telling
@@ -206,7 +227,8 @@ struct Line {
   std::string_view name, unit;
   Median value{};
   double limit = 0;
-  bool Holds() const { return limit == 0 || value.median <= limit; }
+  bool at_least = false;  ///< the limit is a least, not a most
+  bool Holds() const { return limit == 0 || (at_least ? value.median >= limit : value.median <= limit); }
 };
 
 std::vector<Line> LinesOf(const BenchOptions& options, const Findings& found) {
@@ -224,6 +246,15 @@ std::vector<Line> LinesOf(const BenchOptions& options, const Findings& found) {
     lines.push_back({"resident_bytes_per_customer", "B", single(found.memory.resident_bytes), kBytesPerCustomer});
     lines.push_back({"accounted_bytes_per_customer", "B", single(found.memory.accounted_bytes)});
     lines.push_back({"stored_row_bytes", "B", single(found.memory.row_bytes)});
+  }
+  if (!found.stream.ratio.empty()) {
+    const BenchStreamFindings& stream = found.stream;
+    lines.push_back({"kafka_events_per_second", "", Of(stream.events_per_second)});
+    lines.push_back({"kafka_floor_events_per_second", "", Of(stream.floor_events_per_second)});
+    lines.push_back({"kafka_ratio", "", Of(stream.ratio), kOverFloor, true});
+    lines.push_back({"kafka_cpu_us_per_event", "us", Of(stream.cpu_us_per_event)});
+    lines.push_back({"kafka_floor_cpu_us_per_event", "us", Of(stream.floor_cpu_us_per_event)});
+    lines.push_back({"kafka_output_bytes_per_event", "B", single(stream.output_bytes_per_event)});
   }
   const double events = static_cast<double>(std::max<std::uint64_t>(1, found.answer.events));
   lines.push_back({"event_bytes", "B", single(found.record_bytes)});
@@ -288,7 +319,14 @@ int Complain(const Error& error) {
 
 }  // namespace
 
-int RunBench(const BenchOptions& options) {
+int RunBench(const BenchOptions& given) {
+  BenchOptions options = given;
+  if (!options.brokers.empty()) {
+    // A topic of its own each time: its name is in every decision's id, and its offsets begin at 0.
+    options.workload.topic = fmt::format("offerstream-bench-{}-{}", getpid(), BenchTime::Now().wall_ns % 1'000'000'000);
+    options.workload.events =
+        std::min<std::uint64_t>(options.workload.events, kWarmEvents * options.workload.customers);
+  }
   const auto plan = BenchPlan(options.workload);
   if (!plan) return Complain(plan.error());
   const LoadedMapping mapping = LoadMapping("segment");
@@ -297,6 +335,12 @@ int RunBench(const BenchOptions& options) {
   {
     BenchRun run(options, *plan, mapping.mapping);
     if (!run.Engine(found)) return ExitCode(Code::kGateFailed);
+    if (!options.brokers.empty()) {
+      BenchRun::Tell("kafka");
+      auto stream = MeasureBenchStream(run.Stream());
+      if (!stream) return Complain(stream.error());
+      found.stream = std::move(*stream);
+    }
   }
   if (options.memory) {
     BenchRun::Tell("memory");

@@ -174,6 +174,7 @@ void AddBench(CLI::App& app, Chosen& chosen) {
   command.add_option("--seed", load.seed, "everything follows from it");
   command.add_flag("--zipf", load.zipf, "customers by Zipf 1.1 instead of uniformly");
   command.add_flag("--every-event,!--on-triggers", load.every_event, "a decision on every event (default), or on requests and answers");
+  command.add_option("--kafka", options->brokers, "brokers: measure the stream against a pass-through floor, too");
   command.add_flag("!--no-memory", options->memory, "leave out the memory of customers");
   command.add_flag("--json", options->json, "result as JSON");
   command.add_flag("--gate", options->gate, "exit code 4 when a figure is beyond its limit");

@@ -9,7 +9,6 @@
 namespace offerstream {
 namespace {
 
-constexpr std::string_view kTopic = "events";
 constexpr std::uint64_t kMemory = 1ull << 40;  // nothing leaves memory: the store is not what is measured
 
 std::int64_t Nanoseconds(clockid_t clock) {
@@ -23,15 +22,15 @@ std::int64_t Nanoseconds(clockid_t clock) {
 BenchTime BenchTime::Now() { return {Nanoseconds(CLOCK_THREAD_CPUTIME_ID), Nanoseconds(CLOCK_MONOTONIC)}; }
 
 BenchEngine::BenchEngine(std::shared_ptr<const CampaignPlan> plan, std::shared_ptr<const EventMapping> mapping,
-                         const AdoptedModels& models)
+                         const AdoptedModels& models, const std::string& topic)
     : plan_(plan),
       store_(OpenMemoryStore()),
       state_(plan, *store_, 0, kMemory),
       fold_(plan, state_),
       decoder_(plan, std::move(mapping), true),
-      encoder_(plan, {std::string(kTopic)}),
+      encoder_(plan, {topic}),
       models_(models) {
-  fold_.SetInputSalts({H64(kTopic)});
+  fold_.SetInputSalts({H64(topic)});
   (void)state_.LoadAll();  // an empty store: from here on absence needs no look into it
   Begin();
 }

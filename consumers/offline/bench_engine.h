@@ -45,7 +45,7 @@ inline constexpr std::size_t kBenchBatch = 32, kBenchTransaction = 20'000;
 class BenchEngine {
  public:
   BenchEngine(std::shared_ptr<const CampaignPlan> plan, std::shared_ptr<const EventMapping> mapping,
-              const AdoptedModels& models);
+              const AdoptedModels& models, const std::string& topic);
   ~BenchEngine();
 
   /// Decodes records [from, to) and drops them; the number of events and a digest over their ids.

@@ -22,8 +22,9 @@ struct BenchWorkload {
   std::size_t customers = 200'000;
   std::uint64_t events = 300'000;  ///< measured; four a customer come before
   std::uint64_t seed = 1;
-  bool zipf = false;        ///< customers by Zipf 1.1 instead of uniformly
-  bool every_event = true;  ///< a decision on every event; else on requests, clicks and conversions
+  std::string topic = "events";  ///< decisions are named after it
+  bool zipf = false;             ///< customers by Zipf 1.1 instead of uniformly
+  bool every_event = true;       ///< a decision on every event; else on requests, clicks and conversions
 };
 
 /// The configuration of the workload: 20 offers of one channel each, 6 channels, 64 features.
