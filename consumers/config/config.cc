@@ -216,7 +216,12 @@ void ReadEvents(const YamlNode& root, Config& config, Mistakes& mistakes) {
                                           : OnBadRecord::kDeadLetter;
     input.reject_key_mismatch = ReadText(&node, "events[].on_key_mismatch") == "reject";
     input.format = ReadText(&node, "events[].format");
-    if (input.format == "auto") input.format.clear();
+    if (input.format == "auto")
+      input.format.clear();
+    else if (const YamlNode* format = node.Find("format")) {
+      mistakes.Add(format->place,
+                   "events.format: only auto is supported yet; JSON, CloudEvents and Confluent frames are recognised");
+    }
     for (const InputConfig& other : config.events) {
       if (other.topic == input.topic)
         mistakes.Add(node.place, fmt::format("events: topic '{}' is given twice", input.topic));
