@@ -76,6 +76,8 @@ void CustomerChange::ByEarliestTimer(CustomerProfile& profile) {
     if (counters_ != nullptr) ++counters_->timers;
   }
   if (closed) std::erase_if(profile.exposures, [](const Exposure& e) { return e.next_due == INT64_MAX; });
+  // An exposure is larger than all else of a customer: the room of former ones is given back to the pool.
+  if (closed && profile.exposures.empty()) profile.exposures.shrink_to_fit();
   for (std::size_t c = 0; c < profile.channels.size(); ++c) {
     if (CapDue(profile, ChannelIndex(c)) <= due) FireCap(profile, ChannelIndex(c), due);
   }

@@ -17,11 +17,34 @@ struct IsLater {
 };
 constexpr IsLater Later{};
 
+constexpr int kBucketBits = 20;   // 2^20 ms: 17 minutes
+
 }  // namespace
 
 void TimerQueue::Push(const TimerEntry& entry) {
-  heap_.push_back(entry);
-  std::push_heap(heap_.begin(), heap_.end(), Later);
+  if (entry.due < end_) {
+    heap_.push_back(entry);
+    std::push_heap(heap_.begin(), heap_.end(), Later);
+  } else {
+    PutAside(entry);
+    Settle();
+  }
+}
+
+void TimerQueue::PutAside(const TimerEntry& entry) {
+  buckets_[entry.due >> kBucketBits].push_back(entry);
+  ++waiting_;
+}
+
+// The heap ran empty: the earliest bucket is next. Its memory goes to the heap and the heap's is given back.
+void TimerQueue::Settle() {
+  if (!heap_.empty() || buckets_.empty()) return;
+  const auto first = buckets_.begin();
+  end_ = first->first >= INT64_MAX >> kBucketBits ? INT64_MAX : (first->first + 1) << kBucketBits;
+  heap_ = std::move(first->second);
+  waiting_ -= heap_.size();
+  buckets_.erase(first);
+  std::make_heap(heap_.begin(), heap_.end(), Later);
 }
 
 TimerEntry TimerQueue::Pop() {
@@ -29,12 +52,17 @@ TimerEntry TimerQueue::Pop() {
   std::pop_heap(heap_.begin(), heap_.end(), Later);
   const TimerEntry entry = heap_.back();
   heap_.pop_back();
+  Settle();
   return entry;
 }
 
 void TimerQueue::Assign(std::vector<TimerEntry> entries) {
-  heap_ = std::move(entries);
-  std::make_heap(heap_.begin(), heap_.end(), Later);
+  heap_.clear();
+  buckets_.clear();
+  waiting_ = 0;
+  end_ = INT64_MIN;
+  for (const TimerEntry& entry : entries) PutAside(entry);
+  Settle();
 }
 
 bool TimerQueue::TopIsTied() const {

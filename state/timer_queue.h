@@ -1,8 +1,9 @@
-// When which customer is due next: a heap whose entries are checked when they surface, never searched.
+// When which customer is due next: entries are checked when they surface, never searched.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <vector>
 
 #include "models/domain/ids.h"
@@ -17,16 +18,18 @@ struct TimerEntry {
   bool asleep = false;
 };
 
-/// Ordered by (due, hash). Changing a customer's timer pushes a new entry and leaves the old one; the caller recognises a
-/// stale entry because the customer's own next_due differs. Can be made anew from the customers at any time. One thread.
+/// Ordered by (due, hash). What is due soon lies in a heap that fits into the cache; the rest waits unordered in buckets
+/// of some minutes, because most entries are stale long before their time and are never worth a place in an order.
+/// Changing a customer's timer pushes a new entry and leaves the old one; the caller recognises a stale entry because the
+/// customer's own next_due differs. Can be made anew from the customers at any time. One thread.
 class TimerQueue {
  public:
-  /// O(log entries).
+  /// O(log entries due soon).
   void Push(const TimerEntry& entry);
   bool empty() const { return heap_.empty(); }
-  std::size_t size() const { return heap_.size(); }
+  std::size_t size() const { return heap_.size() + waiting_; }
   const TimerEntry& top() const { return heap_.front(); }
-  /// REQUIRES: not empty. O(log entries).
+  /// REQUIRES: not empty. O(log entries due soon).
   TimerEntry Pop();
   /// Starts anew with these entries, in any order. O(entries).
   void Assign(std::vector<TimerEntry> entries);
@@ -34,7 +37,13 @@ class TimerQueue {
   bool TopIsTied() const;
 
  private:
-  std::vector<TimerEntry> heap_{};
+  void PutAside(const TimerEntry& entry);
+  void Settle();
+
+  std::vector<TimerEntry> heap_{};      ///< all that is due before end_; empty only when nothing waits either
+  EventTime end_ = INT64_MIN;
+  std::map<std::int64_t, std::vector<TimerEntry>> buckets_{};  ///< by due >> kBucketBits, all from end_ on
+  std::size_t waiting_ = 0;             ///< entries in the buckets
 };
 
 }  // namespace offerstream

@@ -26,9 +26,15 @@ class ByteWriter {
   void Bool(bool v) { U8(v ? 1 : 0); }
   /// LEB128: 1 byte below 128, at most 10.
   void Varint(std::uint64_t v) {
-    for (; v >= 0x80; v >>= 7) U8(static_cast<std::uint8_t>(v | 0x80));
-    U8(static_cast<std::uint8_t>(v));
+    if (v < 0x80) return U8(static_cast<std::uint8_t>(v));
+    char bytes[10];
+    std::size_t n = 0;
+    for (; v >= 0x80; v >>= 7) bytes[n++] = static_cast<char>(v | 0x80);
+    bytes[n++] = static_cast<char>(v);
+    out_.append(bytes, n);
   }
+  /// Bytes as they are.
+  void Bytes(const char* bytes, std::size_t n) { out_.append(bytes, n); }
   /// Signed numbers near zero stay short (zigzag).
   void ZigZag(std::int64_t v) { Varint((static_cast<std::uint64_t>(v) << 1) ^ static_cast<std::uint64_t>(v >> 63)); }
   void Text(std::string_view text) {

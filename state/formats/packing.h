@@ -4,6 +4,7 @@
 
 #include <bit>
 #include <cstdint>
+#include <cstring>
 #include <span>
 #include <vector>
 
@@ -48,14 +49,26 @@ inline void PutFeatures(ByteWriter& out, std::span<const float> x) {
   for (float v : x) nonzeros += std::bit_cast<std::uint32_t>(v) != 0;
   out.Varint(x.size());
   out.Varint(nonzeros);
-  std::size_t next = 0;
+  // Collected on the stack: a growth check for each byte would cost more than the bytes.
+  char bytes[512];
+  std::size_t n = 0, next = 0;
   for (std::size_t i = 0; i < x.size(); ++i) {
     if (std::bit_cast<std::uint32_t>(x[i]) == 0) continue;
     const bool one = x[i] == 1.0f;
-    out.Varint((i - next) << 1 | (one ? 1 : 0));
-    if (!one) out.F32(x[i]);
+    const std::size_t head = (i - next) << 1 | (one ? 1 : 0);
     next = i + 1;
+    if (n + 5 > sizeof(bytes) || head >= 0x80) {
+      out.Bytes(bytes, n);
+      n = 0;
+    }
+    if (head >= 0x80) out.Varint(head);
+    else bytes[n++] = static_cast<char>(head);
+    if (!one) {
+      std::memcpy(bytes + n, &x[i], sizeof(float));
+      n += sizeof(float);
+    }
   }
+  out.Bytes(bytes, n);
 }
 /// Appends the dense features to `out`. On damage the reader fails; `out` may have grown by zeros.
 template <typename Vector>
