@@ -1,5 +1,6 @@
 #include "models/learning_fold.h"
 
+#include <algorithm>
 #include <cassert>
 #include <cmath>
 #include <map>
@@ -40,6 +41,7 @@ struct OwnedModel {
   std::string id{};
   ModelKind kind = ModelKind::kResponse;
   std::uint64_t version = 0;
+  std::uint64_t contained = 0;   // offsets below it are inside the snapshot this fold continues from
   bool changed = false;
   std::unique_ptr<ResponseLearner> response{};
   std::unique_ptr<CapCurve> caps{};
@@ -120,7 +122,7 @@ Result<OwnedModel> Decode(const PlanFrame& frame, std::string_view id, std::uint
   OwnedModel model;
   model.id = std::string(id);
   model.kind = KindOf(id);
-  model.version = version;
+  model.version = model.contained = version;
   const std::uint8_t format = in.U8();
   const auto kind = static_cast<ModelKind>(in.U8());
   if (!in.ok()) return Fail(Code::kCorrupt, "snapshot of " + model.id + " is empty");
@@ -269,8 +271,9 @@ void LearningFold::Apply(const Observation& row, std::span<const float> x, std::
     ++impl_->unknown;
     return;
   }
-  if (offset < model->version) return;  // already inside the snapshot this fold continues from
-  model->version = offset + 1;
+  // Compared with what was restored, not with the last one: the observations of one record share its offset.
+  if (offset < model->contained) return;
+  model->version = std::max(model->version, offset + 1);
   model->changed = true;
   switch (model->kind) {
     case ModelKind::kResponse: model->response->Apply(row, x); break;

@@ -75,7 +75,8 @@ class LearningFold {
   static Result<PublishedModel> Read(const CampaignPlan& plan, std::string_view id, std::uint64_t version,
                                      std::string_view bytes);
 
-  /// Version of a model: observations below it are contained (Restore); 0 when unknown. Apply passes over older ones.
+  /// Version of a model: observations below it are contained; 0 when unknown. Apply passes over what a restored
+  /// snapshot contains; several observations may share one offset (they came in one record).
   std::uint64_t VersionOf(IdHash model) const;
   std::vector<ModelReport> Reports() const;
 

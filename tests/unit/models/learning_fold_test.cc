@@ -178,6 +178,26 @@ TEST(LearningFold, ReportsDriversOfTheMatureHeadWithIntervals) {
   EXPECT_NE(report.coefficient_hash, 0u);
 }
 
+TEST(LearningFold, ObservationsOfOneRecordShareItsOffsetAndAllCount) {
+  LearningFold fold(SmallPlan(3));
+  Observation row;
+  row.kind = ObservationKind::kLiftRow;
+  row.model = Model("lift");
+  row.time = 1;
+  for (int i = 0; i < 3; ++i) fold.Apply(row, {}, 7);
+  EXPECT_EQ(fold.VersionOf(Model("lift")), 8u);
+  std::string saved;
+  fold.Save(Model("lift"), saved);
+  LearningFold restored(SmallPlan(3));
+  ASSERT_TRUE(restored.Restore("lift", 8, saved).has_value());
+  restored.Apply(row, {}, 7);   // contained
+  restored.Apply(row, {}, 8);
+  restored.Apply(row, {}, 8);
+  const auto all = restored.All(9);
+  ASSERT_FALSE(all.empty());
+  EXPECT_EQ(all[0].lift->arms[0].customers, 5);
+}
+
 TEST(LearningFold, LiftIsTheDifferenceOfRatesWithItsInterval) {
   LearningFold fold(SmallPlan(3));
   Observation row;
