@@ -65,8 +65,8 @@ class CapCurve {
   };
   struct CellCurve {                   // one outcome of one cell
     SmallLogistic<kTerms> own{};       // e
-    std::int64_t rows = 0, firsts = 0; // firsts: rows with n = 1
-    double logit_mean = 0, logit_variance = 0;  // of o, over customers (rows with n = 1)
+    std::int64_t rows = 0, shares = 0; // shares: sum of 1/n over rows, in thousandths
+    double logit_mean = 0, logit_variance = 0;  // of o, over customers (rows weighted 1/n)
     double value = 0;                  // V, major units
   };
   struct Cell {
