@@ -8,6 +8,7 @@
 
 #include "consumers/commands/bench.h"
 #include "consumers/commands/check.h"
+#include "consumers/commands/demo.h"
 #include "consumers/commands/init.h"
 #include "consumers/commands/mapping.h"
 #include "consumers/commands/replay.h"
@@ -126,12 +127,23 @@ void AddReplay(CLI::App& app, Chosen& chosen) {
   AddSet(command, options->set);
 }
 
+void AddDemo(CLI::App& app, Chosen& chosen) {
+  auto options = std::make_shared<DemoOptions>();
+  CLI::App& command = AddCommand(app, chosen, "demo", "the simulated bank and the engine, live; learned against planted at the end", options, RunDemo);
+  command.add_option("--for", options->seconds, "end by itself after this time, e.g. 60s (default: Ctrl-C)");
+  command.add_option("--kafka", options->brokers, "run the service over this Kafka (default: both folds in one thread, no broker)");
+  command.add_option("--state", options->state, "directory of the service's store (default: a temporary one)");
+  command.add_option("--customers", options->customers, "how many customers (default 1000)")->check(CLI::Range(50, 1'000'000));
+  command.add_option("--seed", options->seed, "everything that is simulated follows from it");
+}
+
 void AddSimulate(CLI::App& app, Chosen& chosen) {
   auto options = std::make_shared<SimulateOptions>();
-  CLI::App& command = AddCommand(app, chosen, "simulate", "the built-in customers as events", options, Simulate);
+  CLI::App& command = AddCommand(app, chosen, "simulate", "the built-in customers as events", options, RunSimulate);
   MarketOptions& market = options->market;
-  command.add_option("-c,--config", options->config,
-                     "name things as this configuration does (default: the bank's own names)");
+  command.add_option("-c,--config", options->config, "whose Kafka and first input topic to write to, instead of a file");
+  command.add_option("--kafka", options->brokers, "write to a topic of this Kafka instead of a file");
+  command.add_option("--topic", options->topic, "the topic (default: events, or the configuration's first input)");
   command.add_option("--customers", market.customers, "how many customers")->check(CLI::Range(1, 10'000'000));
   command.add_option("--days", market.days, "event time to simulate")->check(CLI::Range(0.01, 3650.0));
   command.add_option("--seed", market.seed, "everything follows from it");
@@ -200,6 +212,7 @@ int RunCommandLine(int argc, char** argv) {
   AddRun(app, chosen);
   AddSchema(app, chosen);
   AddReplay(app, chosen);
+  AddDemo(app, chosen);
   AddSimulate(app, chosen);
   AddTopics(app, chosen);
   AddVersion(app, chosen);

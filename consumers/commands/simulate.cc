@@ -1,5 +1,6 @@
 #include "consumers/commands/simulate.h"
 
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -7,8 +8,9 @@
 #include <cstring>
 #include <memory>
 
-#include <fmt/format.h>
-
+#include "consumers/commands/check.h"
+#include "consumers/offline/market_link.h"
+#include "models/domain/numeric_path.h"
 #include "models/domain/status.h"
 
 namespace offerstream {
@@ -81,14 +83,55 @@ int WriteFile(SimulatedMarket& market, const SimulateOptions& options) {
   return std::fflush(file.get()) == 0 ? 0 : Broken("cannot write", name);
 }
 
+int Explain(const Error& error) {
+  fmt::print(stderr, "offerstream: {} {}\n", Sentence(error.code), error.detail);
+  return ExitCode(error.code);
+}
+
+int WriteTopic(SimulatedMarket& market, const SimulateOptions& options, const KafkaConfig& kafka,
+               const std::string& topic) {
+  auto admin = KafkaAdmin::Open(kafka, "offerstream-simulate");
+  if (!admin) return Explain(admin.error());
+  const auto found = (*admin)->Partitions({topic}, 15'000);
+  if (!found) return Explain(found.error());
+  const auto there = found->find(topic);
+  if (there == found->end()) {
+    return Explain(
+        {Code::kTopicMissing, 0, topic + "; 'offerstream topics apply -c FILE' creates the topics of a configuration"});
+  }
+  auto producer = MarketProducer::Open(kafka, topic, there->second);
+  if (!producer) return Explain(producer.error());
+  Progress progress(options.market);
+  MarketRecord record;
+  while (market.Next(record)) {
+    if (const Status sent = (*producer)->Send(record); !sent) return Explain(sent.error());
+    progress.At(market.sent(), record.time);
+  }
+  if (const Status flushed = (*producer)->Flush(); !flushed) return Explain(flushed.error());
+  fmt::print(stderr, "{} events in {}\n", market.sent(), topic);
+  return 0;
+}
+
 }  // namespace
 
-int Simulate(const SimulateOptions& options) {
+int RunSimulate(const SimulateOptions& options) {
+  FixNumericPath();
+  std::unique_ptr<Config> config;
+  if (!options.config.empty()) {
+    config = LoadOrExplain(options.config, {});
+    if (config == nullptr) return ExitCode(Code::kConfiguration);
+  }
   SimulatedMarket market(options.market);
   if (!options.truth.empty()) {
     if (const int code = WriteTruth(market.market(), options.truth); code != 0) return code;
   }
-  return WriteFile(market, options);
+  if (options.brokers.empty() && (config == nullptr || !options.out.empty())) return WriteFile(market, options);
+  KafkaConfig kafka = config == nullptr ? KafkaConfig{} : config->kafka;
+  if (!options.brokers.empty()) kafka.brokers = options.brokers;
+  const std::string topic = !options.topic.empty() ? options.topic
+                            : config == nullptr    ? "events"
+                                                   : config->events[0].topic;
+  return WriteTopic(market, options, kafka, topic);
 }
 
 }  // namespace offerstream

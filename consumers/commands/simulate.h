@@ -9,14 +9,15 @@ namespace offerstream {
 
 /// The command line, typed. `out` empty or "-": stdout.
 struct SimulateOptions {
-  std::string config{};        ///< -c: events carry what this configuration calls things; empty: the bank's own names
+  std::string config{};  ///< -c: its Kafka and its first input topic, unless named otherwise; empty: none
   MarketOptions market{};
   std::string out{}, truth{};
-  bool keyed = false;          ///< customer id and a tab before each line
-  std::string brokers{}, topic = "events";   ///< brokers not empty: into a topic instead of a file
+  bool keyed = false;              ///< customer id and a tab before each line
+  std::string brokers{}, topic{};  ///< brokers or config not empty: into a topic instead of a file
 };
 
-/// Runs it; the exit code. Progress on stderr when that is a terminal.
-int Simulate(const SimulateOptions& options);
+/// Runs it; exit codes 0, 1 (a file cannot be written), 3 (configuration), 5 (Kafka). Progress on stderr when that is a
+/// terminal.
+int RunSimulate(const SimulateOptions& options);
 
 }  // namespace offerstream

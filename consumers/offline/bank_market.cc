@@ -1,18 +1,18 @@
 #include "consumers/offline/bank_market.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cassert>
 #include <cmath>
-
-#include <fmt/format.h>
 
 #include "models/domain/fixed_math.h"
 #include "models/domain/random.h"
 
 namespace offerstream {
 
-const std::array<std::string_view, 6> kBankJobs = {"admin", "technician", "services", "management", "retired",
-                                                   "student"};
+const std::array<std::string_view, 6> kBankJobs = {"admin",      "technician", "services",
+                                                   "management", "retired",    "student"};
 
 // Amounts lie a factor of two and more apart in logarithms, so that segments can be learned from behaviour alone.
 const std::array<BankSegment, kBankSegments> kBankSegmentTable = {{
@@ -45,6 +45,7 @@ constexpr double kUnsubscribeSlope = 0.16;
 constexpr double kAffinitySd = 0.35;
 constexpr double kDeadLogit = -7.6;
 constexpr double kClickLift = 1.1;
+constexpr double kFavouriteShare = 0.65;  // of the impressions the planted caps are the optimum for
 constexpr double kDriftLevel = -0.30;
 
 // Planted caps; 0 marks the cells that answer nothing.
@@ -90,8 +91,8 @@ BankMarket::BankMarket(std::uint64_t seed, EventTime drift_at) : seed_(seed), dr
         const double middle = 0.5 * (low + high);
         double net = 0;
         for (unsigned n : {cap, cap + 1}) {
-          net += kBankGoalValue * MeanResponse(middle, n) - channel.cost -
-                 channel.unsubscribe_value * Unsubscribe(k, n);
+          net +=
+              kBankGoalValue * MeanResponse(middle, n) - channel.cost - channel.unsubscribe_value * Unsubscribe(k, n);
         }
         (net > 0 ? high : low) = middle;
       }
@@ -146,7 +147,8 @@ double BankMarket::Click(const BankCustomer& customer, std::size_t offer, std::s
 }
 
 double BankMarket::Unsubscribe(std::size_t channel, unsigned n) const {
-  return fixed::Logistic(kBankChannelTable[channel].unsubscribe_level + kUnsubscribeSlope * (static_cast<double>(n) - 1));
+  return fixed::Logistic(kBankChannelTable[channel].unsubscribe_level +
+                         kUnsubscribeSlope * (static_cast<double>(n) - 1));
 }
 
 double BankMarket::MeanResponse(double level, unsigned n) const {
@@ -154,7 +156,10 @@ double BankMarket::MeanResponse(double level, unsigned n) const {
   double sum = 0, weight = 0;
   for (int i = -16; i <= 16; ++i) {
     const double x = i * 0.25, w = fixed::NormalDensity(x);
-    sum += w * fixed::Logistic(level + ShapeOf(n) + kAffinitySd * x);
+    const double z = level + ShapeOf(n) + kAffinitySd * x;
+    double others = 0;
+    for (std::size_t o = 1; o < kBankOffers; ++o) others += fixed::Logistic(z + kEffects[o]) / (kBankOffers - 1);
+    sum += w * (kFavouriteShare * fixed::Logistic(z) + (1 - kFavouriteShare) * others);
     weight += w;
   }
   return sum / weight;
@@ -171,10 +176,11 @@ std::string BankMarket::TruthJson() const {
   for (std::size_t s = 0; s < kBankSegments; ++s) {
     for (std::size_t k = 0; k < kBankChannels; ++k) {
       const BankChannel& channel = kBankChannelTable[k];
-      fmt::format_to(std::back_inserter(out),
-                     "{}{{\"segment\":\"{}\",\"channel\":\"{}\",\"cap\":{},\"cost\":{},\"unsubscribe_value\":{},\"points\":[",
-                     s + k == 0 ? "" : ",", kBankSegmentTable[s].id, channel.id, PlantedCap(s, k), channel.cost,
-                     channel.unsubscribe_value);
+      fmt::format_to(
+          std::back_inserter(out),
+          "{}{{\"segment\":\"{}\",\"channel\":\"{}\",\"cap\":{},\"cost\":{},\"unsubscribe_value\":{},\"points\":[",
+          s + k == 0 ? "" : ",", kBankSegmentTable[s].id, channel.id, PlantedCap(s, k), channel.cost,
+          channel.unsubscribe_value);
       for (unsigned n = 1; n <= 20; ++n) {
         const double net = PlantedNet(s, k, n), u = Unsubscribe(k, n);
         fmt::format_to(std::back_inserter(out),
@@ -189,8 +195,7 @@ std::string BankMarket::TruthJson() const {
   for (std::size_t s = 0; s < kBankSegments; ++s) {
     for (std::size_t o = 0; o < kBankOffers; ++o) {
       fmt::format_to(std::back_inserter(out), "{}{{\"segment\":\"{}\",\"offer\":\"{}\",\"logit\":{}}}",
-                     s + o == 0 ? "" : ",", kBankSegmentTable[s].id, kBankOfferTable[o].id,
-                     OfferEffect(s, o, kNever));
+                     s + o == 0 ? "" : ",", kBankSegmentTable[s].id, kBankOfferTable[o].id, OfferEffect(s, o, kNever));
     }
   }
   out += "],\"segments\":[";

@@ -18,14 +18,12 @@ inline constexpr std::size_t kBankChannels = 4;
 inline constexpr std::size_t kBankOffers = 6;
 /// Cap windows of the planted world: impressions of the last seven days count.
 inline constexpr Duration kBankCapWindow = 7 * 86'400'000LL;
-/// A conversion counts if it comes within this time; planted delays are drawn below it.
-inline constexpr Duration kBankConversionWindow = 3 * 86'400'000LL;
 
 /// How a planted segment behaves and what its people are like.
 struct BankSegment {
   std::string_view id;
-  double share;                ///< of all customers
-  double payments_per_week, payment;    ///< withdrawals: how often, typical amount in major units
+  double share;                       ///< of all customers
+  double payments_per_week, payment;  ///< withdrawals: how often, typical amount in major units
   double deposits_per_week, deposit;
   double age, age_sd;
   std::array<double, 6> jobs;  ///< shares of kBankJobs
@@ -34,9 +32,9 @@ struct BankSegment {
 /// Price list of a channel: what the planted caps are the optimum of. deploy/demo/offerstream.yaml says the same.
 struct BankChannel {
   std::string_view id;
-  double cost;                 ///< major units an impression
-  double unsubscribe_value;    ///< U, major units
-  double unsubscribe_level;    ///< a0 of logit u_n = a0 + b0 (n-1)
+  double cost;               ///< major units an impression
+  double unsubscribe_value;  ///< U, major units
+  double unsubscribe_level;  ///< a0 of logit u_n = a0 + b0 (n-1)
 };
 
 /// One of the bank's offers.
@@ -58,13 +56,14 @@ struct BankCustomer {
   std::uint8_t segment = 0;
   std::uint8_t job = 0;
   std::uint8_t age = 0;
-  float affinity = 0;          ///< g in logits: raises responses, visits and (confounding) the bank's own impressions
-  float amount_factor = 1;     ///< times the segment's typical amounts
+  float affinity = 0;       ///< g in logits: raises responses, visits and (confounding) the bank's own impressions
+  float amount_factor = 1;  ///< times the segment's typical amounts
 };
 
-/// The truth. Logits of the goal: o + offer effect + g + f(n) with f(n) = a ln n + b max(0, ln(n/6)); the level o of each
-/// segment x channel is solved so that Net(n) = V E[p_n] - c - U u_n changes sign half-way between the planted cap and
-/// the next impression, for the segment's favourite offer. Immutable; all functions are pure and thread-safe.
+/// The truth. Logits of the goal: o + offer effect + g + f(n) with f(n) = a ln n + b max(0, ln(n/6)); the level o of
+/// each segment x channel is solved so that Net(n) = V E[p_n] - c - U u_n changes sign half-way between the planted cap
+/// and the next impression, for a policy that shows the segment's favourite offer two times in three. Immutable; all
+/// functions are pure and thread-safe.
 class BankMarket {
  public:
   /// `drift_at`: from then on tastes turn (each segment's favourite is another offer) and the level falls by 0.3;
@@ -85,7 +84,8 @@ class BankMarket {
   static bool Answers(std::size_t segment, std::size_t channel);
   /// The planted cap: the last n whose impression is worth more than it costs; 0 where nobody answers.
   static unsigned PlantedCap(std::size_t segment, std::size_t channel);
-  /// V E[p_n] - c - U u_n of the segment's average over its customers' affinities, favourite offer, before any drift.
+  /// V E[p_n] - c - U u_n, averaged over the segment's affinities, the favourite offer two times in three, before any
+  /// drift.
   double PlantedNet(std::size_t segment, std::size_t channel, unsigned n) const;
   /// Logit effect of an offer for a segment: 0 for the favourite.
   double OfferEffect(std::size_t segment, std::size_t offer, EventTime at) const;

@@ -15,15 +15,26 @@ namespace offerstream {
 namespace {
 
 constexpr double kDay = 86'400'000.0;
-constexpr double kConfounding = 1.2;        // better customers get exp(1.2 g) times the bank's impressions
+constexpr double kConfounding = 1.2;  // better customers get exp(1.2 g) times the bank's impressions
 constexpr double kVisitAffinity = 0.5;
-constexpr double kOrganicPerDay = 0.004;    // purchases nobody's offer led to
-constexpr double kClickDelaySeconds = 90;   // median
-constexpr double kConversionDelayHours = 8; // median of a log-normal, sigma 1
-constexpr std::size_t kUsualOfJob[6] = {3, 0, 4, 5, 1, 2};   // what the bank shows by rule
+constexpr double kHistoryDays = 43.3;                       // 30 days / ln 2
+constexpr double kOrganicPerDay = 0.004;                    // purchases nobody's offer led to
+constexpr double kClickDelaySeconds = 90;                   // median
+constexpr double kConversionDelayHours = 3;                 // median of a log-normal, sigma 1
+constexpr std::size_t kUsualOfJob[6] = {3, 0, 4, 5, 1, 2};  // what the bank shows by rule
 
 enum class Kind : std::uint8_t {
-  kProfile, kPayment, kDeposit, kVisit, kCampaign, kOrganic, kShow, kClick, kConversion, kUnsubscribe, kHeld,
+  kProfile,
+  kPayment,
+  kDeposit,
+  kVisit,
+  kCampaign,
+  kOrganic,
+  kShow,
+  kClick,
+  kConversion,
+  kUnsubscribe,
+  kHeld,
 };
 
 /// Something that will happen. Ordered by (time, customer, kind, serial): total, so runs repeat exactly.
@@ -32,7 +43,7 @@ struct Action {
   std::uint32_t customer = 0;
   Kind kind = Kind::kProfile;
   MarketExposure exposure{};
-  std::uint64_t serial = 0;    // of the customer's actions of this kind; exposures: their key; kHeld: index of the text
+  std::uint64_t serial = 0;  // of the customer's actions of this kind; exposures: their key; kHeld: index of the text
 
   bool operator>(const Action& o) const {
     if (time != o.time) return time > o.time;
@@ -44,7 +55,7 @@ struct Action {
 };
 
 struct Channel {
-  std::vector<EventTime> shown{};   // within the window, oldest first
+  std::vector<EventTime> shown{};  // within the window, oldest first
   bool gone = false;
 };
 
@@ -88,13 +99,13 @@ struct SimulatedMarket::Impl {
   }
 
   std::uint64_t Message(const Action& a) const {
-    return H64({options.seed, people[a.customer].who.hash, static_cast<std::uint64_t>(a.kind), a.serial,
-                a.exposure.channel});
+    return H64(
+        {options.seed, people[a.customer].who.hash, static_cast<std::uint64_t>(a.kind), a.serial, a.exposure.channel});
   }
 
   // A first profile starts everything the customer does by itself.
   std::string_view Begin(const Action& a, Draws& draws) {
-    const Person& person = people[a.customer];
+    const BankCustomer& who = people[a.customer].who;
     const auto begin = [&](Kind kind, double day, double spread_days, std::uint8_t channel) {
       Action first{a.time, a.customer, kind, {}, 0};
       first.exposure.channel = channel;
@@ -102,9 +113,8 @@ struct SimulatedMarket::Impl {
                    static_cast<EventTime>(draws.Uniform() * spread_days * kDay);
       Push(first);
     };
-    const BankSegment& segment = kBankSegmentTable[person.who.segment];
-    begin(Kind::kPayment, 0, 7 / segment.payments_per_week, 0);
-    begin(Kind::kDeposit, 0, 7 / segment.deposits_per_week, 0);
+    begin(Kind::kPayment, 0, 0.01, 0);
+    begin(Kind::kDeposit, 0, 0.01, 0);
     begin(Kind::kOrganic, options.quiet_days, 1 / kOrganicPerDay, 0);
     if (options.visits_per_day > 0) {
       begin(Kind::kVisit, std::max(options.quiet_days, options.visits_from_day), 1 / options.visits_per_day, 0);
@@ -114,26 +124,30 @@ struct SimulatedMarket::Impl {
         begin(Kind::kCampaign, options.quiet_days, 7 / options.campaigns_per_week, k);
       }
     }
-    return writer.Profile(person.who, a.time, Message(a));
+    return writer.Profile(who, a.time, Message(a));
   }
 
   std::string_view Move(const Action& a, Draws& draws) {
     const BankCustomer& who = people[a.customer].who;
     const BankSegment& segment = kBankSegmentTable[who.segment];
     const bool deposit = a.kind == Kind::kDeposit;
-    const double typical = (deposit ? segment.deposit : segment.payment) * static_cast<double>(who.amount_factor);
+    const double per_week = deposit ? segment.deposits_per_week : segment.payments_per_week;
+    double typical = (deposit ? segment.deposit : segment.payment) * static_cast<double>(who.amount_factor);
+    // The first one stands for the history before: what decayed sums (half-life 30 days) would hold of it.
+    if (a.serial == 0) typical *= per_week / 7 * kHistoryDays;
     const auto amount = static_cast<Money>(100 * typical * fixed::Exp(0.3 * draws.Normal())) + 1;
-    Later(a, 7 / (deposit ? segment.deposits_per_week : segment.payments_per_week), draws, true);
+    Later(a, 7 / per_week, draws, true);
     return writer.Transaction(who, a.time, Message(a), deposit, amount);
   }
 
   // The bank's own policy: who is better gets more, what is shown follows the job half of the time (logged).
   std::string_view Campaign(const Action& a, Draws& draws) {
     const Person& person = people[a.customer];
-    const double gap_days = 7 / options.campaigns_per_week *
-                            fixed::Exp(-kConfounding * static_cast<double>(person.who.affinity));
+    const double gap_days =
+        7 / options.campaigns_per_week * fixed::Exp(-kConfounding * static_cast<double>(person.who.affinity));
     Later(a, gap_days, draws, false);
-    if (a.time >= options.start + static_cast<EventTime>((options.quiet_days + options.campaign_days) * kDay)) return {};
+    if (a.time >= options.start + static_cast<EventTime>((options.quiet_days + options.campaign_days) * kDay))
+      return {};
     const std::size_t usual = kUsualOfJob[person.who.job];
     Action show = a;
     const std::size_t drawn = draws.Uniform() < 0.5 ? usual : draws.Below(kBankOffers);
@@ -153,6 +167,7 @@ struct SimulatedMarket::Impl {
     MarketCell& cell = cells[person.who.segment][a.exposure.channel];
     ++cell.impressions;
     const std::size_t k = a.exposure.channel, o = a.exposure.offer;
+    cell.favourites += market.OfferEffect(person.who.segment, o, a.time) == 0 ? 1 : 0;
     const double u = draws.Uniform(), leaves = draws.Uniform();
     const double click_at = 1000 * kClickDelaySeconds * fixed::Exp(draws.Normal());
     const double buy_at = click_at + 3'600'000 * kConversionDelayHours * fixed::Exp(draws.Normal());
@@ -174,17 +189,22 @@ struct SimulatedMarket::Impl {
     const BankCustomer& who = person.who;
     Draws draws = DrawsOf(person, a.kind, a.serial, a.exposure.channel);
     switch (a.kind) {
-      case Kind::kProfile: return Begin(a, draws);
+      case Kind::kProfile:
+        return Begin(a, draws);
       case Kind::kPayment:
-      case Kind::kDeposit: return Move(a, draws);
+      case Kind::kDeposit:
+        return Move(a, draws);
       case Kind::kVisit:
-        Later(a, fixed::Exp(-kVisitAffinity * static_cast<double>(who.affinity)) / options.visits_per_day, draws, false);
+        Later(a, fixed::Exp(-kVisitAffinity * static_cast<double>(who.affinity)) / options.visits_per_day, draws,
+              false);
         return writer.Visit(who, a.time, Message(a));
-      case Kind::kCampaign: return Campaign(a, draws);
+      case Kind::kCampaign:
+        return Campaign(a, draws);
       case Kind::kOrganic:
         Later(a, 1 / kOrganicPerDay, draws, false);
         return writer.Conversion(who, a.time, Message(a), draws.Below(kBankOffers), nullptr);
-      case Kind::kShow: return Impression(a, draws);
+      case Kind::kShow:
+        return Impression(a, draws);
       case Kind::kClick:
         ++cells[who.segment][a.exposure.channel].clicks;
         return writer.Click(who, a.time, Message(a), a.exposure);
@@ -196,7 +216,8 @@ struct SimulatedMarket::Impl {
         person.channels[a.exposure.channel].gone = true;
         ++cells[who.segment][a.exposure.channel].unsubscribes;
         return writer.Unsubscribe(who, a.time, Message(a), a.exposure);
-      case Kind::kHeld: break;
+      case Kind::kHeld:
+        break;
     }
     std::swap(current, held[a.serial]);
     free_held.push_back(a.serial);
@@ -289,8 +310,11 @@ void SimulatedMarket::Show(std::string_view customer_id, DecisionId decision, st
   if (draws.Uniform() >= impl_->options.show_probability) return;
   const EventTime at = std::max(impl_->now, decided + 1000 + static_cast<EventTime>(30'000 * draws.Uniform()));
   if (at > valid_until) return;
-  impl_->Push({at, static_cast<std::uint32_t>(index), Kind::kShow,
-               {static_cast<std::uint8_t>(offer), static_cast<std::uint8_t>(channel), decision, 0}, decision});
+  impl_->Push({at,
+               static_cast<std::uint32_t>(index),
+               Kind::kShow,
+               {static_cast<std::uint8_t>(offer), static_cast<std::uint8_t>(channel), decision, 0},
+               decision});
 }
 
 const BankMarket& SimulatedMarket::market() const { return impl_->market; }
@@ -299,7 +323,8 @@ std::int64_t SimulatedMarket::CustomerOf(std::string_view customer_id) const {
   if (customer_id.size() < 2 || customer_id[0] != 'c') return -1;
   std::size_t index = 0;
   const auto [end, error] = std::from_chars(customer_id.data() + 1, customer_id.data() + customer_id.size(), index);
-  if (error != std::errc() || end != customer_id.data() + customer_id.size() || index >= impl_->people.size()) return -1;
+  if (error != std::errc() || end != customer_id.data() + customer_id.size() || index >= impl_->people.size())
+    return -1;
   return static_cast<std::int64_t>(index);
 }
 

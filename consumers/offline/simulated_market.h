@@ -16,30 +16,30 @@ namespace offerstream {
 struct MarketOptions {
   std::uint64_t seed = 1;
   std::size_t customers = 1'000;
-  EventTime start = 1'767'225'600'000;       ///< 2026-01-01T00:00:00Z
+  EventTime start = 1'767'225'600'000;  ///< 2026-01-01T00:00:00Z
   double days = 30;
-  std::uint64_t events = 0;                  ///< stop after so many records; 0: when the days are over
-  double quiet_days = 0;                     ///< at first only profiles and transactions
-  double campaign_days = 1e9;                ///< how long the bank's own campaigns run after the quiet days
-  double campaigns_per_week = 5;             ///< its mean impressions per customer and channel
-  double visits_per_day = 0.5;               ///< mean requests per customer
-  double visits_from_day = 0;                ///< requests begin here
-  double show_probability = 0.9;             ///< a decision that is handed in is really shown
-  bool drift = false;                        ///< tastes turn and the level falls half-way
-  double dirt = 0;                           ///< share of events that come repeated, late or with garbage beside them
+  std::uint64_t events = 0;       ///< stop after so many records; 0: when the days are over
+  double quiet_days = 0;          ///< at first only profiles and transactions
+  double campaign_days = 1e9;     ///< how long the bank's own campaigns run after the quiet days
+  double campaigns_per_week = 5;  ///< its mean impressions per customer and channel
+  double visits_per_day = 0.5;    ///< mean requests per customer
+  double visits_from_day = 0;     ///< requests begin here
+  double show_probability = 0.9;  ///< a decision that is handed in is really shown
+  bool drift = false;             ///< tastes turn and the level falls half-way
+  double dirt = 0;                ///< share of events that come repeated, late or with garbage beside them
 };
 
 /// One record as it would be sent. Views live until the next call of Next.
 struct MarketRecord {
-  EventTime time = 0;                        ///< when it is sent: never falls (the event inside may be older when late)
+  EventTime time = 0;  ///< when it is sent: never falls (the event inside may be older when late)
   std::string_view customer_id{}, value{};
   std::uint32_t customer = 0;
-  bool request = false;                      ///< a visit: the engine will decide
+  bool request = false;  ///< a visit: the engine will decide
 };
 
-/// What really happened in a planted cell.
+/// What really happened in a planted cell; `favourites`: impressions of the segment's favourite offer.
 struct MarketCell {
-  std::uint64_t impressions = 0, clicks = 0, conversions = 0, unsubscribes = 0;
+  std::uint64_t impressions = 0, favourites = 0, clicks = 0, conversions = 0, unsubscribes = 0;
 };
 
 /// One thread. Memory: about 500 bytes a customer.

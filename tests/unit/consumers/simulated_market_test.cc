@@ -1,11 +1,11 @@
 #include "consumers/offline/simulated_market.h"
 
+#include <gtest/gtest.h>
+
 #include <map>
 #include <set>
 #include <string>
 #include <vector>
-
-#include <gtest/gtest.h>
 
 #include "consumers/offline/market_event_writer.h"
 
@@ -111,7 +111,8 @@ TEST(SimulatedMarket, AnswersFollowThePlantedTruth) {
   options.customers = 2'000;
   SimulatedMarket market(options);
   MarketRecord record;
-  while (market.Next(record)) {}
+  while (market.Next(record)) {
+  }
   const auto& cells = market.cells();
   EXPECT_GT(cells[0][0].impressions, 5'000u);
   const auto rate = [&](std::size_t s, std::size_t k) {

@@ -1,0 +1,43 @@
+// The simulated market and both folds in one thread: what the customers do is decided upon, what is decided is shown.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "consumers/config/config.h"
+#include "consumers/offline/demo_tally.h"
+#include "consumers/offline/lockstep.h"
+#include "consumers/offline/simulated_market.h"
+#include "models/domain/status.h"
+
+namespace offerstream {
+
+/// The market of a demonstration: four quiet days, eight of the bank's own campaigns, then the engine.
+MarketOptions DemoMarket(std::uint64_t seed, std::size_t customers, double days);
+
+/// One thread. Deterministic: the same options give the same decisions and models.
+class ClosedLoop {
+ public:
+  /// kConfiguration when a mapping cannot be read. REQUIRES: config outlives the loop.
+  static Result<std::unique_ptr<ClosedLoop>> Make(const Config& config, const MarketOptions& market);
+  ~ClosedLoop();
+
+  /// One record: false when the market is over.
+  bool Step();
+
+  const SimulatedMarket& market() const;
+  const Lockstep& engine() const;
+  const DemoTally& tally() const;
+  /// A recent decision with an offer, as published.
+  const std::string& sample() const;
+  EventTime now() const;
+  std::uint64_t rejected() const;
+
+ private:
+  ClosedLoop();
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace offerstream
