@@ -92,7 +92,9 @@ Status LearningWorker::Load(std::int32_t partition) {
     const auto model = DecodeModel(framed);
     if (!model) return tl::unexpected(model.error());
     if (owned.fold == nullptr) return Fail(Code::kCorrupt, fmt::format("models of partition {} without their plan", partition));
-    if (Status restored = owned.fold->Restore(model->id, model->version, model->body); !restored) return restored;
+    Status restored = owned.fold->Restore(model->id, model->version, model->body);
+    // kNotFound: the plan has no place for it any more.
+    if (!restored && restored.error().code != Code::kNotFound) return restored;
   }
   return {};
 }

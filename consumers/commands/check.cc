@@ -4,6 +4,7 @@
 
 #include <cstdio>
 
+#include "consumers/kafka/kafka_topics.h"
 #include "consumers/wire/event_mapping.h"
 
 namespace offerstream {
@@ -14,6 +15,23 @@ std::unique_ptr<Config> LoadOrExplain(const std::string& path, const std::map<st
   for (const ConfigError& error : loaded.errors) fmt::print(stderr, "{}\n", error.Text());
   return std::move(loaded.config);
 }
+
+namespace {
+
+/// Brokers, topics and partition counts, as `run` will ask for them.
+int CheckOnline(const Config& config) {
+  constexpr int kTimeoutMs = 15'000;
+  auto admin = KafkaAdmin::Open(config.kafka, config.app_id + "-check");
+  auto layout = admin ? CheckTopics(config, **admin, kTimeoutMs) : Result<TopicLayout>(tl::unexpected(admin.error()));
+  if (!layout) {
+    fmt::print("{}: {} {}\n", config.path, Sentence(layout.error().code), layout.error().detail);
+    return ExitCode(layout.error().code);
+  }
+  for (const auto& [topic, partitions] : layout->all) fmt::print("{}: {} partitions\n", topic, partitions);
+  return 0;
+}
+
+}  // namespace
 
 int RunCheck(const CheckOptions& options) {
   LoadedConfig loaded = LoadConfig(options.config, options.set);
@@ -30,7 +48,7 @@ int RunCheck(const CheckOptions& options) {
   const CampaignPlan& plan = *loaded.config->plan;
   fmt::print("{}: sound; {} offers, {} channels, {} features, plan {:016x}\n", options.config, plan.offers.size(),
              plan.channels.size(), plan.features.size(), plan.digest);
-  return 0;
+  return options.online ? CheckOnline(*loaded.config) : 0;
 }
 
 }  // namespace offerstream

@@ -16,6 +16,7 @@
 #include "consumers/commands/schema.h"
 #include "consumers/commands/simulate.h"
 #include "consumers/commands/topics.h"
+#include "consumers/commands/verify.h"
 #include "consumers/commands/version.h"
 #include "models/domain/status.h"
 
@@ -111,7 +112,15 @@ void AddReplay(CLI::App& app, Chosen& chosen) {
   command.add_option("-c,--config", options->config, "configuration file")->required();
   command.add_option("--mapping", options->mapping,
                      "mapping file or preset (default: the configuration's first input)");
-  command.add_option("input", options->inputs, "files (.gz and .zst by name); - is stdin")->required();
+  command.add_option("input", options->inputs, "files (.gz and .zst by name); - is stdin");
+  auto verify = std::make_shared<bool>(false);
+  command.add_flag("--verify", *verify, "re-derive a live run from its logs; exit code 4 and the first event that differs");
+  command.callback([&chosen, options, verify] {
+    if (!*verify && options->inputs.empty()) throw CLI::RequiredError("input");
+    chosen.run = [options, verify] {
+      return *verify ? RunVerify({.config = options->config, .set = options->set, .what = "", .id = ""}) : RunReplay(*options);
+    };
+  });
   command.add_option("--decisions", options->decisions,
                      "decision records, one a line; - is stdout, flushed when the input pauses");
   command.add_option("--caps", options->caps, "cap records, one a line");
@@ -165,6 +174,15 @@ void AddRun(CLI::App& app, Chosen& chosen) {
   AddSet(command, options->set);
 }
 
+void AddInspect(CLI::App& app, Chosen& chosen) {
+  auto options = std::make_shared<VerifyOptions>();
+  CLI::App& command = AddCommand(app, chosen, "inspect", "customer ID or decision ID: what the logs say of it", options, RunInspect);
+  command.add_option("what", options->what, "customer or decision")->required();
+  command.add_option("id", options->id, "its id")->required();
+  command.add_option("-c,--config", options->config, "configuration file")->required();
+  AddSet(command, options->set);
+}
+
 void AddTopics(CLI::App& app, Chosen& chosen) {
   auto options = std::make_shared<TopicsOptions>();
   CLI::App& command = AddCommand(app, chosen, "topics", "plan or apply: the topics a configuration needs", options, RunTopics);
@@ -208,6 +226,7 @@ int RunCommandLine(int argc, char** argv) {
   AddBench(app, chosen);
   AddCheck(app, chosen);
   AddInit(app, chosen);
+  AddInspect(app, chosen);
   AddMapping(app, chosen);
   AddRun(app, chosen);
   AddSchema(app, chosen);

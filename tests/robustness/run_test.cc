@@ -256,6 +256,13 @@ TEST_F(RunTest, KilledWhileLearningNoDecisionIsMissingOrMadeTwice) {
   EXPECT_EQ(lines.size(), decisions);
   EXPECT_EQ(DecisionIds(lines).size(), lines.size());
   EXPECT_GT(app.Read(app.config().ModelsTopic()).size(), 0u);
+
+  ServiceProcess verify({"replay", "--verify", "-c", app.config_path()}, app.log() + "-verify");
+  EXPECT_EQ(verify.AwaitCode(30), 0) << verify.Log();
+  EXPECT_NE(verify.Log().find("verified: "), std::string::npos) << verify.Log();
+  // The check can fail: the caps are not the decisions.
+  ServiceProcess other({"replay", "--verify", "-c", app.config_path(), "--set", "topics.decisions=learner-caps"}, app.log() + "-other");
+  EXPECT_EQ(other.AwaitCode(30), 4) << other.Log();
 }
 
 TEST_F(RunTest, BadRecordsGoToTheDeadLettersInOrderAndGoodOnesAreDecided) {

@@ -1,0 +1,340 @@
+#include "consumers/journal_check.h"
+
+#include <algorithm>
+#include <optional>
+
+#include <fmt/format.h>
+
+#include "consumers/owned_partition.h"
+#include "consumers/position_text.h"
+#include "consumers/snapshot_feed.h"
+#include "models/domain/random.h"
+#include "state/formats/codecs.h"
+
+namespace offerstream {
+namespace {
+
+constexpr std::uint64_t kMemoryBytes = 8ull << 30;   // profiles never leave: the store is in memory anyway
+
+/// Keeps what a transaction writes instead of writing it.
+class KeepingOutbox final : public Outbox {
+ public:
+  std::vector<std::string> journal{}, decisions{};
+
+  Status Begin() override { return {}; }
+  Status Append(const OutRecord& record) override {
+    if (record.topic == OutTopic::kJournal) journal.emplace_back(record.value);
+    if (record.topic == OutTopic::kDecisions) decisions.emplace_back(record.value);
+    return {};
+  }
+  Status SendPositions(std::span<const InputPosition>) override { return {}; }
+  Outcome Commit(Error&) override { return Outcome::kCommitted; }
+  Status Recycle() override { return {}; }
+  std::span<const Delivery> Delivered() const override { return {}; }
+};
+
+std::string FactsBytes(const CampaignPlan& plan, const EventFacts& facts) {
+  std::string bytes;
+  ByteWriter out(bytes);
+  facts.Save(plan, out);
+  return bytes;
+}
+
+/// The first event whose facts differ, in words.
+std::string FirstDifference(const CampaignPlan& plan, const Config& config, const JournalRecord& was, const JournalRecord& is) {
+  const auto name = [&](const Cause& cause) {
+    return fmt::format("{}[{}] offset {}", config.events[cause.input].topic, cause.partition, cause.offset);
+  };
+  for (std::size_t i = 0; i < std::max(was.facts.size(), is.facts.size()); ++i) {
+    if (i >= was.facts.size()) return "event " + name(is.facts[i].cause) + " has facts now and had none";
+    if (i >= is.facts.size()) return "event " + name(was.facts[i].cause) + " had facts and has none now";
+    if (was.facts[i].cause != is.facts[i].cause) return "event " + name(std::min(was.facts[i].cause, is.facts[i].cause)) + " has facts only once";
+    if (FactsBytes(plan, was.facts[i].facts) != FactsBytes(plan, is.facts[i].facts)) return "event " + name(was.facts[i].cause) + " has other facts";
+  }
+  if (was.records_digest != is.records_digest) return "its records are others";
+  if (was.decisions_digest != is.decisions_digest) return "its decisions have another digest, their facts are equal";
+  return fmt::format("watermark {} and frontier {} instead of {} and {}", is.watermark, is.frontier, was.watermark, was.frontier);
+}
+
+}  // namespace
+
+JournalCheck::JournalCheck(ShardEnvironment environment) : environment_(std::move(environment)) {
+  environment_.adopt = true;
+  environment_.plan_of = [this](std::uint32_t epoch) -> Result<std::shared_ptr<const CampaignPlan>> {
+    const auto text = plan_texts_.find(epoch);
+    if (text == plan_texts_.end()) return Fail(Code::kNotFound, fmt::format("no plan text of epoch {} in the logs", epoch));
+    auto plan = ParsePlan(text->second, epoch);
+    if (!plan || !full_) return plan;
+    auto full = std::make_shared<CampaignPlan>(**plan);
+    full->compact_decisions = false;
+    return full;
+  };
+}
+
+Status JournalCheck::ReadPlans() {
+  const std::string topic = environment_.config->ProfilesTopic();
+  auto bounds = environment_.logs->Bounds(topic, 0);
+  if (!bounds) return tl::unexpected(bounds.error());
+  for (std::int32_t p = 0; p < environment_.partitions && plan_texts_.empty(); ++p) {
+    bounds = environment_.logs->Bounds(topic, p);
+    if (!bounds) return tl::unexpected(bounds.error());
+    Status read = ReadLogRange(*environment_.logs, topic, p, bounds->low, bounds->high, 0, kLogPatienceMs, [&](const Record& record) {
+      if (const std::uint32_t epoch = EpochOfKey(record.key); epoch > 0) plan_texts_[epoch] = record.value;
+      return true;
+    });
+    if (!read) return read;
+  }
+  if (plan_texts_.empty()) return Fail(Code::kNotFound, topic + " holds no plan: nothing has run yet");
+  return {};
+}
+
+Status JournalCheck::ReadJournal(std::int32_t partition) {
+  const std::string topic = environment_.config->JournalTopic();
+  auto bounds = environment_.logs->Bounds(topic, partition);
+  if (!bounds) return tl::unexpected(bounds.error());
+  auto plan = environment_.plan_of(plan_texts_.rbegin()->first);
+  if (!plan) return tl::unexpected(plan.error());
+  std::vector<Journal>& journal = journals_[static_cast<std::size_t>(partition)];
+  JournalReader reader;
+  Journal next;
+  Status failed{};
+  const auto add = [&](const Record& piece) -> Result<bool> {
+    next.pieces.emplace_back(piece.value);
+    auto whole = reader.Add(**plan, piece.value, next.record);
+    if (!whole || !*whole || next.record.plan_epoch == (*plan)->epoch) return whole;
+    // Written under another plan: read again with that one.
+    plan = environment_.plan_of(next.record.plan_epoch);
+    if (!plan) return tl::unexpected(plan.error());
+    for (const std::string& again : next.pieces) whole = reader.Add(**plan, again, next.record);
+    return whole;
+  };
+  Status read = ReadLogRange(*environment_.logs, topic, partition, bounds->low, bounds->high, 0, kLogPatienceMs, [&](const Record& piece) {
+    const Result<bool> whole = add(piece);
+    if (!whole) failed = tl::unexpected(whole.error());
+    else if (*whole && next.record.seq != journal.size() + 1) {
+      failed = Fail(Code::kGateFailed, fmt::format("{}[{}] has transaction {} where {} is due", topic, partition, next.record.seq, journal.size() + 1));
+    } else if (*whole) {
+      for (const auto& [model, version] : next.record.adopted) {
+        if (version > 0) wanted_[version].insert(model);
+      }
+      journal.push_back(std::exchange(next, {}));
+    }
+    return failed.has_value();
+  });
+  return failed ? read : failed;
+}
+
+Status JournalCheck::Capture(const LearningFold& fold, const CampaignPlan& plan, std::uint64_t version) {
+  std::string bytes;
+  for (const PublishedModel& model : fold.All(version)) {
+    if (!wanted_[version].contains(model.model)) continue;
+    fold.Save(model.model, bytes);
+    auto view = LearningFold::Read(plan, model.id, version, bytes);
+    if (!view) return tl::unexpected(view.error());
+    snapshots_[{model.model, version}] = std::move(*view);
+  }
+  return {};
+}
+
+/// The learning fold over one observations partition, stopped at every version somebody adopted.
+Status JournalCheck::DeriveSnapshots(std::int32_t partition) {
+  const std::string topic = environment_.config->ObservationsTopic();
+  auto bounds = environment_.logs->Bounds(topic, partition);
+  if (!bounds) return tl::unexpected(bounds.error());
+  std::unique_ptr<LearningFold> fold;
+  std::shared_ptr<const CampaignPlan> plan;
+  ObservationBatch rows;
+  Status failed{};
+  auto due = wanted_.begin();
+  const auto capture = [&](std::uint64_t next) {
+    for (; due != wanted_.end() && due->first <= next && failed; ++due) {
+      if (fold != nullptr) failed = Capture(*fold, *plan, due->first);
+    }
+  };
+  Status read = ReadLogRange(*environment_.logs, topic, partition, 0, bounds->high, 0, kLogPatienceMs, [&](const Record& record) {
+    capture(static_cast<std::uint64_t>(record.cause.offset));
+    if (!failed) return false;
+    if (PeekObservationRecord(record.value) == ObservationRecordType::kControl) {
+      const auto control = DecodeControl(record.value);
+      if (!control || (plan != nullptr && control->epoch <= plan->epoch)) return true;
+      auto parsed = ParsePlan(std::string(control->text), control->epoch);
+      if (!parsed) {
+        failed = tl::unexpected(parsed.error());
+        return false;
+      }
+      plan = *parsed;
+      if (fold == nullptr) fold = std::make_unique<LearningFold>(plan);
+      else fold->Configure(plan);
+      return true;
+    }
+    rows.Clear();
+    failed = plan == nullptr ? Status(Fail(Code::kGateFailed, "observations before any plan")) : DecodeObservations(*plan, record.value, rows);
+    for (const Observation& row : rows.rows) fold->Apply(row, rows.Features(row), static_cast<std::uint64_t>(record.cause.offset));
+    return failed.has_value();
+  });
+  if (!failed) return failed;
+  if (!read) return read;
+  capture(static_cast<std::uint64_t>(bounds->high));
+  return failed;
+}
+
+Status JournalCheck::Prepare() {
+  if (Status read = ReadPlans(); !read) return read;
+  journals_.resize(static_cast<std::size_t>(environment_.partitions));
+  for (std::int32_t p = 0; p < environment_.partitions; ++p) {
+    if (Status read = ReadJournal(p); !read) return read;
+  }
+  for (std::int32_t p = 0; p < environment_.observation_partitions; ++p) {
+    if (Status derived = DeriveSnapshots(p); !derived) return derived;
+  }
+  return {};
+}
+
+Result<std::shared_ptr<const AdoptedModels>> JournalCheck::Models(const JournalRecord& record, AdoptedModels& models) const {
+  const auto index = IndexModels(*environment_.plan);
+  for (const auto& [model, version] : record.adopted) {
+    if (version == 0) continue;
+    const auto snapshot = snapshots_.find({model, version});
+    if (snapshot == snapshots_.end()) {
+      return Fail(Code::kGateFailed, fmt::format("transaction {} adopted version {} of model {:016x}, which the observations do not give",
+                                                 record.seq, version, model));
+    }
+    // Whatever was adopted counts, older ones after a step back too.
+    if (snapshot->second.caps) models.caps.reset();
+    if (snapshot->second.segments) models.segments.reset();
+    if (snapshot->second.lift) models.lift.reset();
+    if (const auto place = index.find(model); place != index.end() && place->second < models.responses.size()) models.responses[place->second].reset();
+    PlaceModel(snapshot->second, index, models);
+  }
+  return std::make_shared<const AdoptedModels>(models);
+}
+
+std::int64_t JournalCheck::FirstOffset(const std::vector<Journal>& journals, std::uint16_t input) {
+  for (const Journal& journal : journals) {
+    for (const JournalRecord::Range& range : journal.record.ranges) {
+      if (range.input == input) return range.from;
+    }
+  }
+  return 0;
+}
+
+// long: the order of a transaction's parts, one after the other
+Status JournalCheck::CheckPartition(std::int32_t partition, JournalVerdict& verdict, const std::function<bool(std::string_view)>& each) {
+  const std::vector<Journal>& journals = journals_[static_cast<std::size_t>(partition)];
+  if (journals.empty()) return {};
+  const Config& config = *environment_.config;
+  const std::unique_ptr<StateStore> store = OpenMemoryStore();
+  environment_.store = store.get();
+  PartitionMeta meta;
+  meta.log_id = journals.front().record.log_id;
+  std::vector<std::unique_ptr<LogCursor>> inputs;
+  for (std::uint16_t i = 0; i < config.events.size(); ++i) {
+    const std::int64_t from = FirstOffset(journals, i);
+    meta.committed.offsets.push_back(from);
+    inputs.push_back(std::make_unique<LogCursor>(*environment_.logs, config.events[i].topic, partition, from, i, kLogPatienceMs));
+  }
+  auto published = environment_.logs->Bounds(config.decisions_topic, partition);
+  if (!published) return tl::unexpected(published.error());
+  LogCursor decisions(*environment_.logs, config.decisions_topic, partition, 0, 0, kLogPatienceMs);
+  std::unique_ptr<OwnedPartition> owned;
+  KeepingOutbox outbox;
+  AdoptedModels models;
+  ShardCounts counts;
+  for (const Journal& journal : journals) {
+    const JournalRecord& record = journal.record;
+    if (owned == nullptr || environment_.plan->epoch != record.plan_epoch) {
+      auto plan = environment_.plan_of(record.plan_epoch);
+      if (!plan) return tl::unexpected(plan.error());
+      environment_.plan = *plan;
+      Status opened{};
+      if (owned == nullptr) {
+        meta.committed.plan_epoch = meta.account.plan_epoch = record.plan_epoch;
+        meta.floor = meta.committed;
+        owned = std::make_unique<OwnedPartition>(environment_, partition, OpenPartition(environment_, partition, *plan, meta, kMemoryBytes, opened));
+      } else {
+        opened = owned->ChangePlan(kMemoryBytes);
+      }
+      if (!opened) return opened;
+      models = {};
+      models.responses.resize((*plan)->models());
+    }
+    outbox.journal.clear();
+    outbox.decisions.clear();
+    owned->Begin();
+    if (std::any_of(record.adopted.begin(), record.adopted.end(), [](const auto& one) { return one.second == 0; })) {
+      owned->AdoptNothing();
+      models = {};
+      models.responses.resize(environment_.plan->models());
+    }
+    if (!record.adopted.empty()) {
+      auto adopted = Models(record, models);
+      if (!adopted) return tl::unexpected(adopted.error());
+      owned->Adopt(*adopted);
+    }
+    if (record.clock != kNever) owned->AdvanceClock(record.clock);
+    for (const JournalRecord::Range& range : record.ranges) {
+      Status folded{};
+      Status read = inputs[range.input]->AdvanceTo(range.to, [&](const Record& event) {
+        const Record* const one = &event;
+        folded = owned->Fold({&one, 1}, outbox, counts);
+        return folded.has_value();
+      });
+      if (!folded) return folded;
+      if (!read) return read;
+    }
+    ShareRequest share;
+    share.all = true;
+    if (Status finished = owned->Finish(share, outbox, counts); !finished) return finished;
+    if (Status stored = owned->Store({}); !stored) return stored;
+    counts.recent.clear();
+    counts.decided_record_times.clear();
+    ++verdict.transactions;
+    verdict.records += record.records;
+    verdict.decisions += outbox.decisions.size();
+    if (each) {
+      for (const std::string& json : outbox.decisions) {
+        if (!each(json)) return {};
+      }
+      continue;
+    }
+    if (outbox.journal != journal.pieces) {
+      JournalReader reader;
+      JournalRecord now;
+      for (const std::string& piece : outbox.journal) (void)reader.Add(*environment_.plan, piece, now);
+      verdict.difference = fmt::format("partition {}, transaction {}: {}", partition, record.seq, FirstDifference(*environment_.plan, config, record, now));
+      return {};
+    }
+    for (const std::string& json : outbox.decisions) {
+      std::optional<std::string> was;
+      Status read = decisions.AdvanceTo(published->high, [&](const Record& decision) {
+        was = decision.value;
+        return false;
+      });
+      if (!read) return read;
+      if (was == json) continue;
+      verdict.difference = fmt::format("partition {}, transaction {}: published {} but the logs give {}", partition, record.seq,
+                                       was.value_or("nothing"), json);
+      return {};
+    }
+  }
+  return {};
+}
+
+Result<JournalVerdict> JournalCheck::Run() {
+  JournalVerdict verdict;
+  verdict.snapshots = snapshots_.size();
+  for (std::int32_t p = 0; p < environment_.partitions && verdict.difference.empty(); ++p) {
+    if (Status checked = CheckPartition(p, verdict, {}); !checked) return tl::unexpected(checked.error());
+  }
+  return verdict;
+}
+
+Status JournalCheck::Decisions(std::int32_t partition, const std::function<bool(std::string_view json)>& each) {
+  full_ = true;
+  JournalVerdict verdict;
+  Status done = CheckPartition(partition, verdict, each);
+  full_ = false;
+  return done;
+}
+
+}  // namespace offerstream

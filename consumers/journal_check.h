@@ -1,0 +1,61 @@
+// Re-derives a live run from its logs alone: models from the observations at the versions the journal adopted, decisions
+// from the events with those models; every journal record and every published decision must come out byte for byte.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "consumers/shard_environment.h"
+#include "models/learning_fold.h"
+#include "state/formats/journal.h"
+
+namespace offerstream {
+
+/// What a check has seen, and the first thing that differs (empty: nothing does).
+struct JournalVerdict {
+  std::uint64_t transactions = 0, records = 0, decisions = 0, snapshots = 0;
+  std::string difference{};
+};
+
+/// One thread. Needs the journal from its first transaction, and everything it refers to still retained.
+class JournalCheck {
+ public:
+  /// `environment`: configuration, mappings, logs, clock, shape; plan, store and models are the check's own.
+  explicit JournalCheck(ShardEnvironment environment);
+
+  /// Reads plans and journals and re-derives the adopted snapshots.
+  Status Prepare();
+  /// Re-folds every partition.
+  Result<JournalVerdict> Run();
+  /// Re-folds one partition and hands over every decision made (as JSON with full detail), until `each` says false.
+  Status Decisions(std::int32_t partition, const std::function<bool(std::string_view json)>& each);
+
+ private:
+  struct Journal {
+    JournalRecord record{};
+    std::vector<std::string> pieces{};   // as written
+  };
+  static std::int64_t FirstOffset(const std::vector<Journal>& journals, std::uint16_t input);
+  Status ReadPlans();
+  Status ReadJournal(std::int32_t partition);
+  Status DeriveSnapshots(std::int32_t partition);
+  Status Capture(const LearningFold& fold, const CampaignPlan& plan, std::uint64_t version);
+  Status CheckPartition(std::int32_t partition, JournalVerdict& verdict, const std::function<bool(std::string_view)>& each);
+  Result<std::shared_ptr<const AdoptedModels>> Models(const JournalRecord& record, AdoptedModels& models) const;
+
+  ShardEnvironment environment_;
+  bool full_ = false;                                    // decisions with full detail instead of the journal's bytes
+  std::map<std::uint32_t, std::string> plan_texts_;
+  std::vector<std::vector<Journal>> journals_;           // by events partition
+  std::map<std::uint64_t, std::set<IdHash>> wanted_;     // version -> models adopted at it
+  std::map<std::pair<IdHash, std::uint64_t>, PublishedModel> snapshots_;
+};
+
+}  // namespace offerstream
