@@ -95,9 +95,13 @@ CustomerRef CustomerSlab::Find(std::string_view id, IdHash hash) const {
 std::uint32_t CustomerSlab::Prefetch(std::string_view id, IdHash hash) const {
   const CustomerRef ref = Find(id, hash);  // touches the lines of id and hash
   if (ref.slot == kNoRef) return kNoRef;
-  const auto* bytes = reinterpret_cast<const char*>(&impl_->Slot(ref.slot));
-  for (std::size_t line = 64; line < sizeof(CustomerSlot); line += 64) __builtin_prefetch(bytes + line, 1);
+  PrefetchSlot(ref.slot);
   return ref.slot;
+}
+
+void CustomerSlab::PrefetchSlot(std::uint32_t slot) const {
+  const auto* bytes = reinterpret_cast<const char*>(&impl_->Slot(slot));
+  for (std::size_t line = 0; line < sizeof(CustomerSlot); line += 64) __builtin_prefetch(bytes + line, 1);
 }
 
 void CustomerSlab::PrefetchVectors(std::uint32_t slot) const {

@@ -53,6 +53,8 @@ class CustomerSlab {
   CustomerRef Find(std::string_view id, IdHash hash) const;
   /// Touches the memory of a customer's slot and says its number; kNoRef when it is in none.
   std::uint32_t Prefetch(std::string_view id, IdHash hash) const;
+  /// Touches a slot's memory without looking at it.
+  void PrefetchSlot(std::uint32_t slot) const;
   /// Touches what the slot's vectors hold, where an event will look. Call some time after Prefetch.
   void PrefetchVectors(std::uint32_t slot) const;
 

@@ -239,6 +239,19 @@ CustomerProfile* PartitionState::NextDue(EventTime limit, TxnSeq seq) {
   }
   CustomerSlot* due = nullptr;
   while (due == nullptr && !i.timers.empty() && i.timers.top().due <= limit) {
+    // Nearly always the top is a customer's alone: it stays where it is, or goes because it is stale.
+    const TimerEntry top = i.timers.top();
+    if (!top.asleep && !i.timers.TopIsTied()) {
+      if (!i.Live(top)) {
+        (void)i.timers.Pop();
+        continue;
+      }
+      CustomerSlot& slot = i.slab.At(top.ref);
+      if (slot.as_of < seq) {
+        due = &slot;
+        break;
+      }
+    }
     i.PopTied();
     for (const TimerEntry& entry : i.tied) {
       CustomerSlot& slot = i.SlotOf(entry);
@@ -254,6 +267,11 @@ CustomerProfile* PartitionState::NextDue(EventTime limit, TxnSeq seq) {
   }
   if (due == nullptr) return nullptr;
   due->touched = true;
+  // One of the two below the top is due next: its memory may come while this one is worked on.
+  for (std::size_t child = 1; child <= 2; ++child) {
+    const TimerEntry* next = i.timers.Below(child);
+    if (next != nullptr && !next->asleep) i.slab.PrefetchSlot(next->ref);
+  }
   return &i.Opened(*due, seq);
 }
 

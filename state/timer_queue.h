@@ -29,6 +29,8 @@ class TimerQueue {
   bool empty() const { return heap_.empty(); }
   std::size_t size() const { return heap_.size() + waiting_; }
   const TimerEntry& top() const { return heap_.front(); }
+  /// One of the two entries of which the earlier comes after the top: child 1 or 2; null when there is none.
+  const TimerEntry* Below(std::size_t child) const { return child < heap_.size() ? &heap_[child] : nullptr; }
   /// REQUIRES: not empty. O(log entries due soon).
   TimerEntry Pop();
   /// Starts anew with these entries, in any order. O(entries).

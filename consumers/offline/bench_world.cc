@@ -54,7 +54,7 @@ std::string BenchConfigText(const BenchWorkload& workload) {
                    o, o % 5, kChannelNames[o % kChannels], 20 + 3 * o, 18 + o % 4);
   }
   text +=
-      "outcomes:\n  click: { kind: click, window: 1d }\n  conversion: { kind: conversion, window: 7d, value: "
+      "outcomes:\n  click: { kind: click, window: 7d }\n  conversion: { kind: conversion, window: 30d, value: "
       "from_event }\n";
   fmt::format_to(append, "decide: {{ on: [{}], min_interval: 0s, valid_for: 6h, placements: [home] }}\n",
                  workload.every_event ? "impression, request, click, conversion" : "request, click, conversion");
