@@ -66,6 +66,7 @@ struct Lockstep::Impl {
   EventTime now = kNever, last_round = kNever;
   std::set<IdHash> born{};
   std::vector<FiredRows> fired{};
+  std::vector<const CapChange*> told{};
   std::vector<std::uint32_t> learned{};   // rows of each shard's output already learned
 
   Shard& ShardOf(IdHash customer) { return *shards[customer % shards.size()]; }
@@ -105,6 +106,19 @@ struct Lockstep::Impl {
     for (const FiredRows& f : fired) LearnRows(shards[f.shard]->out, f.timer.row_begin, f.row_end, event);
     learned.clear();
     for (auto& shard : shards) learned.push_back(static_cast<std::uint32_t>(shard->out.observations.rows.size()));
+  }
+
+  /// Cap changes of all shards in (time, customer) order; one customer's stay in theirs.
+  void TellCaps() {
+    if (!sink.cap) return;
+    told.clear();
+    for (const auto& shard : shards) {
+      for (std::size_t c = 0; c < shard->out.cap_count; ++c) told.push_back(&shard->out.caps[c]);
+    }
+    std::stable_sort(told.begin(), told.end(), [](const CapChange* a, const CapChange* b) {
+      return std::pair(a->time, a->customer_id) < std::pair(b->time, b->customer_id);
+    });
+    for (const CapChange* change : told) sink.cap(*change);
   }
 
   void Round() {
@@ -176,10 +190,8 @@ void Lockstep::Apply(const Event& event) {
   shard.fold.Apply(event, shard.out);
   self.LearnRows(shard.out, from, static_cast<std::uint32_t>(shard.out.observations.rows.size()), event);
   for (std::size_t d = 0; d < shard.out.decision_count && self.sink.decision; ++d) self.sink.decision(shard.out.decisions[d]);
-  for (auto& s : self.shards) {
-    for (std::size_t c = 0; c < s->out.cap_count && self.sink.cap; ++c) self.sink.cap(s->out.caps[c]);
-    s->out.Clear();
-  }
+  self.TellCaps();
+  for (auto& s : self.shards) s->out.Clear();
   // A store that fails ends the process by itself; in memory nothing can fail.
   if (self.own_store == nullptr && ++self.since_write >= kEventsPerWrite) (void)self.Write(false);
 }

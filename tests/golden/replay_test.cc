@@ -1,0 +1,126 @@
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "tests/support/temporary_directory.h"
+
+namespace offerstream {
+namespace {
+
+const std::string kSource = OFFERSTREAM_SOURCE_DIR;
+
+// Runs the program; its exit code.
+int RunProgram(const std::string& arguments) {
+  const int status =
+      std::system((std::string(OFFERSTREAM_BINARY) + " " + arguments + " 2>/dev/null >/dev/null").c_str());
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 128;
+}
+
+std::string Bytes(const std::filesystem::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::stringstream out;
+  out << file.rdbuf();
+  return out.str();
+}
+
+class ReplayTest : public ::testing::Test {
+ protected:
+  std::filesystem::path In(const std::string& name) const { return std::filesystem::path(directory_.path()) / name; }
+  int Simulate(const std::string& name, const std::string& more) const {
+    return RunProgram("simulate --customers 200 --days 16 --seed 3 --keyed --out " + In(name).string() + " " + more);
+  }
+  int Replay(const std::string& input, const std::string& tag, const std::string& more) const {
+    return RunProgram("replay -c " + kSource + "/deploy/demo/offerstream.yaml --decisions " + In("d" + tag).string() +
+                      " --caps " + In("c" + tag).string() + " --models " + In("m" + tag).string() + " --predictions " +
+                      In("p" + tag).string() + " " + more + " " + In(input).string());
+  }
+
+ private:
+  TemporaryDirectory directory_{};
+};
+
+TEST_F(ReplayTest, GivesTheSameBytesTwiceAndForAnyNumberOfShardsAndObservationPartitions) {
+  ASSERT_EQ(Simulate("events", "--dirt 0.02"), 0);
+  ASSERT_EQ(Replay("events", "11", ""), 0);
+  ASSERT_EQ(Replay("events", "again", ""), 0);
+  ASSERT_EQ(Replay("events", "44", "--shards 4 --observation-partitions 4"), 0);
+  ASSERT_EQ(Replay("events", "31", "--shards 3"), 0);
+  EXPECT_GT(Bytes(In("d11")).size(), 100'000u);
+  EXPECT_GT(Bytes(In("p11")).size(), 100'000u);
+  for (const std::string tag : {"again", "44", "31"}) {
+    for (const std::string file : {"d", "c", "m", "p"})
+      EXPECT_EQ(Bytes(In(file + "11")), Bytes(In(file + tag))) << file << tag;
+  }
+}
+
+TEST_F(ReplayTest, RefusesAMissingFileAndABrokenConfigurationWithTheirExitCodes) {
+  EXPECT_EQ(Replay("not-there", "x", ""), 1);
+  ASSERT_EQ(Simulate("events", "--events 10"), 0);
+  EXPECT_EQ(RunProgram("replay -c " + In("events").string() + " " + In("events").string()), 3);
+  EXPECT_EQ(RunProgram("replay"), 2);
+}
+
+struct Label {
+  double p = 0;
+  bool y = false;
+};
+
+std::vector<Label> Labels(const std::filesystem::path& path, const std::string& model, std::size_t skip) {
+  std::ifstream file(path);
+  std::vector<Label> all;
+  for (std::string line; std::getline(file, line);) {
+    if (line.find("\"model\":\"" + model + "\"") == std::string::npos) continue;
+    const auto p = line.find("\"p\":"), y = line.find("\"y\":");
+    all.push_back({std::stod(line.substr(p + 4)), line[y + 4] == '1'});
+  }
+  all.erase(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(std::min(skip, all.size())));
+  return all;
+}
+
+// Mann-Whitney, ties count half.
+double Auc(std::vector<Label> labels) {
+  std::sort(labels.begin(), labels.end(), [](const Label& a, const Label& b) { return a.p < b.p; });
+  double ranks = 0, positives = 0;
+  for (std::size_t i = 0; i < labels.size();) {
+    std::size_t end = i;
+    while (end < labels.size() && labels[end].p == labels[i].p) ++end;
+    const double rank = (static_cast<double>(i) + static_cast<double>(end) + 1) / 2;
+    for (; i < end; ++i) {
+      ranks += labels[i].y ? rank : 0;
+      positives += labels[i].y ? 1 : 0;
+    }
+  }
+  const double negatives = static_cast<double>(labels.size()) - positives;
+  return (ranks - positives * (positives + 1) / 2) / (positives * negatives);
+}
+
+TEST_F(ReplayTest, BankMarketingReachesItsFiguresWithDefaultLearning) {
+  const std::string data = kSource + "/../shared/data/bank_marketing/bank-additional-full.csv.gz";
+  if (!std::filesystem::exists(data)) GTEST_SKIP() << data << " is not there";
+  ASSERT_EQ(RunProgram("replay -c " + kSource + "/deploy/studies/bank-marketing/offerstream.yaml --predictions " +
+                       In("p").string() + " " + data),
+            0);
+  const std::vector<Label> labels = Labels(In("p"), "term-deposit/conversion", 2'000);
+  ASSERT_EQ(labels.size(), 39'188u);
+  double loss = 0, said = 0, came = 0;
+  for (const Label& label : labels) {
+    const double p = std::clamp(label.y ? label.p : 1 - label.p, 1e-6, 1 - 1e-6);
+    loss -= std::log(p);
+    said += label.p;
+    came += label.y ? 1 : 0;
+  }
+  EXPECT_GE(Auc(labels), 0.793);
+  EXPECT_LE(loss / static_cast<double>(labels.size()), 0.284);
+  EXPECT_GE(said / came, 0.95);
+  EXPECT_LE(said / came, 1.05);
+}
+
+}  // namespace
+}  // namespace offerstream
