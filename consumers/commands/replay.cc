@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <unordered_map>
 
 #include "consumers/config/config.h"
 #include "consumers/offline/lockstep.h"
@@ -32,11 +33,9 @@ int Complain(const std::vector<ConfigError>& errors) {
 }
 
 /// One line of --predictions.
-std::string PredictionLine(const std::map<IdHash, std::string>& model_ids, const Observation& row,
-                           const Event& event) {
+std::string PredictionLine(const std::map<IdHash, std::string>& model_ids, const Observation& row, const std::string& event_id) {
   const auto id = model_ids.find(row.model);
   const std::string exposure = row.exposure == 0 ? "null" : fmt::format("\"{:016x}\"", row.exposure);
-  const std::string event_id = row.instant ? JsonText(event.event_id) : "null";
   return fmt::format("{{\"event_id\":{},\"exposure_id\":{},\"model\":{},\"time\":\"{}\",\"p\":{:.9f},\"y\":{:.0f},\"weight\":1}}", event_id,
                      exposure, JsonText(id == model_ids.end() ? "" : id->second), FormatTime(row.time), row.probability, row.y);
 }
@@ -139,7 +138,7 @@ class Replay {
     }
     if (predictions_.on()) {
       sink.label = [this](const Observation& row, const Event& event) {
-        predictions_.Line(PredictionLine(model_ids_, row, event));
+        predictions_.Line(PredictionLine(model_ids_, row, row.instant ? JsonText(event.event_id) : EventOf(row.exposure)));
       };
     }
     return sink;
@@ -167,8 +166,25 @@ class Replay {
         continue;
       }
       ++input_.events;
+      if (predictions_.on()) Remember(batch_.events[e]);
       engine_->Apply(batch_.events[e]);
     }
+  }
+
+  // The impression behind an exposure, until its labels are final (one an answerable outcome).
+  void Remember(const Event& event) {
+    if (event.kind != EventKind::kImpression || event.outcomes_known != 0) return;
+    const std::uint64_t exposure = event.decision_id != 0 ? event.decision_id : event.event_hash;
+    shown_.try_emplace(exposure, Shown{JsonText(event.event_id), 2});
+  }
+  // Its event id as JSON; null when the impression was joined to a decision it does not name.
+  std::string EventOf(std::uint64_t exposure) {
+    const auto shown = shown_.find(exposure);
+    if (shown == shown_.end()) return "null";
+    if (--shown->second.labels_left > 0) return shown->second.event_id;
+    std::string last = std::move(shown->second.event_id);
+    shown_.erase(shown);
+    return last;
   }
 
   Status WriteModels() {
@@ -182,6 +198,11 @@ class Replay {
     return out.Flush();
   }
 
+  struct Shown {
+    std::string event_id{};
+    int labels_left = 0;
+  };
+
   const ReplayOptions& options_;
   std::shared_ptr<const CampaignPlan> plan_;
   std::shared_ptr<const EventMapping> mapping_;
@@ -194,6 +215,7 @@ class Replay {
   std::unique_ptr<Lockstep> engine_{};
   InputReport input_{};
   std::map<IdHash, std::string> model_ids_{};
+  std::unordered_map<std::uint64_t, Shown> shown_{};   // only looked up, never walked
   std::string text_{};
 };
 
