@@ -130,6 +130,7 @@ class LogCursor {
   std::string topic_;
   std::int32_t partition_;
   std::int64_t next_;                       // offsets below are done
+  std::int64_t end_ = 0;                    // where the stream said the log ends
   std::uint16_t input_;
   int patience_ms_, quiet_ms_ = 0;
   std::unique_ptr<LogStream> stream_;

@@ -24,9 +24,8 @@ Status LogCursor::Fill() {
   batch_.Clear();
   at_ = 0;
   if (Status read = stream_->Read(kRecordsMax, kWaitMs, batch_); !read) return read;
-  if (batch_.count == 0) {
-    for (const LogEnd& end : batch_.ends) next_ = std::max(next_, end.offset);
-  }
+  // An end is told once, perhaps with the last records: it counts when those are handed out.
+  for (const LogEnd& end : batch_.ends) end_ = std::max(end_, end.offset);
   quiet_ms_ = batch_.count > 0 ? 0 : quiet_ms_ + kWaitMs;
   if (quiet_ms_ < patience_ms_) return {};
   return Fail(Code::kLogAndStateDisagree,
@@ -38,6 +37,10 @@ Status LogCursor::Fill() {
 Status LogCursor::AdvanceTo(std::int64_t to, const std::function<bool(const Record&)>& each) {
   while (next_ < to) {
     if (at_ == batch_.count) {
+      if (end_ > next_) {
+        next_ = end_;
+        continue;
+      }
       if (Status filled = Fill(); !filled) return filled;
       continue;
     }
