@@ -30,6 +30,7 @@ constexpr std::uint64_t kInFlight =
 constexpr double kAnswerSeconds = 3;
 constexpr std::int32_t kPartitions = 2;
 constexpr int kStartAttempts = 20;
+constexpr int kLeaderAttempts = 200;
 
 std::atomic<int> interrupted{0};
 
@@ -142,6 +143,7 @@ class DemoService {
     auto admin = KafkaAdmin::Open(config_.kafka, id + "-topics");
     if (!admin) return Status(tl::unexpected<Error>(admin.error()));
     if (Status made = (*admin)->Create(WantedTopics(config_, kPartitions, 1), 30'000); !made) return made;
+    if (Status led = AwaitLeaders(WantedTopics(config_, kPartitions, 1)); !led) return led;
     if (Status started = StartService(); !started) return started;
     thread_ = std::thread([this] {
       ended_ = service_->AwaitEnd(stop_);
@@ -160,6 +162,25 @@ class DemoService {
   const Status& ended() const { return ended_; }
 
  private:
+  // A topic that was made a moment ago has no leader yet.
+  Status AwaitLeaders(const std::vector<NewTopic>& topics) const {
+    const std::unique_ptr<LogReader> logs = OpenKafkaLogReader(config_.kafka, config_.app_id + "-leaders");
+    int attempt = 0;
+    for (const NewTopic& topic : topics) {
+      for (std::int32_t p = 0; p < topic.partitions;) {
+        const auto bounds = logs->Bounds(topic.name, p);
+        if (bounds) {
+          ++p;
+        } else if (++attempt == kLeaderAttempts) {
+          return Status(tl::unexpected<Error>(bounds.error()));
+        } else {
+          std::this_thread::sleep_for(std::chrono::milliseconds(100));
+        }
+      }
+    }
+    return {};
+  }
+
   // A topic that was made a moment ago may have no leader yet: an error then is not the last word.
   Status StartService() {
     for (int attempt = 1;; ++attempt) {

@@ -95,6 +95,17 @@ Code CodeOf(rd_kafka_resp_err_t error) {
     case RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN: return Code::kKafkaUnreachable;
     case RD_KAFKA_RESP_ERR_INVALID_TRANSACTION_TIMEOUT: return Code::kConfiguration;
     case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE: return Code::kTooLarge;
+    // A partition made or moved a moment ago, a coordinator that is still loading: the same call succeeds soon.
+    case RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION:
+    case RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE:
+    case RD_KAFKA_RESP_ERR_REPLICA_NOT_AVAILABLE:
+    case RD_KAFKA_RESP_ERR_FENCED_LEADER_EPOCH:
+    case RD_KAFKA_RESP_ERR_UNKNOWN_LEADER_EPOCH:
+    case RD_KAFKA_RESP_ERR_OFFSET_NOT_AVAILABLE:
+    case RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS:
+    case RD_KAFKA_RESP_ERR_COORDINATOR_NOT_AVAILABLE:
+    case RD_KAFKA_RESP_ERR_NOT_COORDINATOR:
+    case RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT: return Code::kKafkaRetriable;
     default: return Code::kKafkaFatal;
   }
 }
