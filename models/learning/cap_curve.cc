@@ -26,6 +26,7 @@ constexpr double kRaise = 0.6, kLower = 0.4;
 constexpr double kMemoryRows = 2'000;            // of a cell's V
 constexpr std::int64_t kShareUnit = 1'000;       // of a customer's share in a cell's o
 constexpr double kMemoryCustomers = 500;
+constexpr double kFirstsTell = 0.33;             // share of first impressions above which they alone tell the population
 constexpr double kCalibrationDecay = 1.0 - 1.0 / 20'000;
 constexpr double kCalibrationTolerance = 0.1;
 constexpr std::size_t kLeastCells = 4;           // to tell how much cells differ
@@ -189,11 +190,16 @@ void CapCurve::LearnAnswer(Curve& curve, CellCurve& cell, const Observation& row
   ++cell.rows;
   const double rate = 1.0 / std::min(static_cast<double>(cell.rows), kMemoryRows);
   cell.value += rate * (static_cast<double>(row.value) / kMinorPerMajor - cell.value);
-  // The population of the cell are its customers, not its impressions: the n of them in one window count as one. (Only
-  // the first of a window would do, too, but a customer who is always near the cap never has a first one.)
+  // The population of the cell are its customers, not its impressions. First impressions of a window are one a customer
+  // and tell it without bias. But a customer who is always near the cap never has a first one: where they are rare, the n
+  // impressions of a window count as one together.
+  const bool first = row.n == 1;
   const std::int64_t share = kShareUnit / static_cast<std::int64_t>(row.n);
   cell.shares += share;
-  const double step = static_cast<double>(share) / std::min(static_cast<double>(cell.shares), kMemoryCustomers * kShareUnit);
+  cell.firsts += first ? share : 0;
+  if (!first && static_cast<double>(cell.firsts) >= kFirstsTell * static_cast<double>(cell.shares)) return;
+  cell.counted += share;
+  const double step = static_cast<double>(share) / std::min(static_cast<double>(cell.counted), kMemoryCustomers * kShareUnit);
   const double away = o - cell.logit_mean;
   cell.logit_mean += step * away;
   cell.logit_variance += step * (away * (o - cell.logit_mean) - cell.logit_variance);

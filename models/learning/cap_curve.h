@@ -65,8 +65,9 @@ class CapCurve {
   };
   struct CellCurve {                   // one outcome of one cell
     SmallLogistic<kTerms> own{};       // e
-    std::int64_t rows = 0, shares = 0; // shares: sum of 1/n over rows, in thousandths
-    double logit_mean = 0, logit_variance = 0;  // of o, over customers (rows weighted 1/n)
+    std::int64_t rows = 0;
+    std::int64_t shares = 0, firsts = 0, counted = 0;  // sums of 1/n in thousandths: all rows, n = 1, those in the mean of o
+    double logit_mean = 0, logit_variance = 0;  // of o, over customers
     double value = 0;                  // V, major units
   };
   struct Cell {

@@ -86,7 +86,7 @@ void CapCurve::Save(ByteWriter& out) const {
     for (const CellCurve& own : cell.curves) {
       own.own.Save(out);
       out.I64(own.rows);
-      out.I64(own.shares);
+      for (std::int64_t sum : {own.shares, own.firsts, own.counted}) out.I64(sum);
       for (double number : {own.logit_mean, own.logit_variance, own.value}) out.F64(number);
     }
     cell.unsubscribe.Save(out);
@@ -110,9 +110,9 @@ void CapCurve::RestoreCell(Cell& cell, ByteReader& in) const {
   for (CellCurve& own : cell.curves) {
     own.own.Restore(in);
     own.rows = in.I64();
-    own.shares = in.I64();
+    for (std::int64_t* sum : {&own.shares, &own.firsts, &own.counted}) *sum = in.I64();
     for (double* number : {&own.logit_mean, &own.logit_variance, &own.value}) RestoreNumbers({number, 1}, in);
-    if (own.rows < 0 || own.shares < 0) in.Fail();
+    if (own.rows < 0 || own.shares < 0 || own.firsts < 0 || own.counted < 0) in.Fail();
   }
   cell.unsubscribe.Restore(in);
   cell.impressions = in.I64();
