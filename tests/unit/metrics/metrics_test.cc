@@ -21,6 +21,13 @@ TEST(MetricCatalogue, NamesAreUniqueAndCarryTheirUnit) {
   }
 }
 
+TEST(MetricCatalogue, ReadmeShowsTheCatalogue) {
+  std::ifstream in(OFFERSTREAM_SOURCE_DIR "/metrics/README.md");
+  const std::string readme((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
+  EXPECT_NE(readme.find("<!-- metrics:begin -->\n" + MetricTable() + "<!-- metrics:end -->"), std::string::npos)
+      << "put this between the marks of metrics/README.md:\n" << MetricTable();
+}
+
 TEST(MetricsPage, RendersFamiliesInCatalogueOrderWithLabels) {
   MetricsPage page;
   page.Set("offerstream_decisions_total", {"policy", "offer"}, 7);
