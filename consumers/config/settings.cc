@@ -127,7 +127,7 @@ constexpr Setting kSettings[] = {
      "impression|click|conversion|transaction|engagement|delivery|unsubscribe|complaint|profile|request", false,
      "Kinds of events that trigger one."},
     {"decide.min_interval", T::kDuration, "10m", 0, 30 * kDay, "", false,
-     "Least time between two decisions for a customer and placement; a request always decides."},
+     "Least time between two decisions for a customer and placement, requests too; 0 decides every time."},
     {"decide.valid_for", T::kDuration, "6h", kSecond, 90 * kDay, "", false, "How long a decision may be used."},
     {"decide.placements", T::kTexts, "[home]", 1, kPlacementsMax, "", false, "Places that ask for an offer."},
     {"decide.threshold", T::kNumber, "0", -1e9, 1e9, "", false,
