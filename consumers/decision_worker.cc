@@ -12,7 +12,6 @@
 #include <fmt/format.h>
 
 #include "consumers/failpoint.h"
-#include "consumers/fold_counters.h"
 #include "consumers/log.h"
 #include "consumers/position_text.h"
 
@@ -436,7 +435,7 @@ void DecisionWorker::Publish() {
     view.watermark = account.watermark;
     view.max_event_time = account.max_event_time;
     view.counters = before_[p];
-    AddCounters(owned->fold().counters(), view.counters);
+    view.counters.Add(owned->fold().counters());
   }
   for (const std::int32_t p : missing_) {
     PartitionView& view = totals_.partitions.emplace_back();
