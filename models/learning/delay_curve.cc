@@ -13,6 +13,7 @@ constexpr double kFirstEdgeMs = 5 * 60'000.0;
 constexpr double kPseudoConversions = 50;
 constexpr double kHalfLifeHours = 28 * 24;
 constexpr double kLeastShare = 1e-3;
+constexpr Duration kWindowMax = 36'525 * 86'400'000LL;  // a century: beyond it a stored window is damage
 
 }  // namespace
 
@@ -23,7 +24,7 @@ std::uint32_t CutsBelow(Duration window) {
 }
 
 DelayCurve::DelayCurve(Duration window) : window_(window) {
-  assert(window > 0);
+  assert(window > 0 && window <= kWindowMax);
   MakeEdges();
   MakeSums();
 }
@@ -139,7 +140,7 @@ void DelayCurve::Save(ByteWriter& out) const {
 
 DelayCurve DelayCurve::Restore(ByteReader& in) {
   const Duration window = in.I64();
-  if (window <= 0) {
+  if (window <= 0 || window > kWindowMax) {
     in.Fail();
     return DelayCurve(1);
   }
