@@ -127,6 +127,7 @@ void AddReplay(CLI::App& app, Chosen& chosen) {
   command.add_option("--predictions", options->predictions,
                      "one line when a label is final: what was said before, and what came");
   command.add_option("--report", options->report, "what was found, as JSON");
+  command.add_option("--html", options->html, "the same as one page with tables and charts, for screen and paper");
   command.add_option("--models", options->models, "complete model snapshots, one a line, in hexadecimal");
   command.add_option("--dead-letters", options->dead_letters, "records that are no events, with file, line and reason");
   command.add_option("--state", options->state, "keep the profiles in this directory (default: in memory)");

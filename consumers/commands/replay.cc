@@ -8,7 +8,8 @@
 
 #include "consumers/config/config.h"
 #include "consumers/offline/lockstep.h"
-#include "consumers/offline/report.h"
+#include "consumers/offline/report/report.h"
+#include "consumers/offline/report/report_page.h"
 #include "consumers/offline/text_output.h"
 #include "consumers/wire/csv_reader.h"
 #include "consumers/wire/decision_encoder.h"
@@ -99,12 +100,7 @@ class Replay {
     if (!options_.models.empty()) {
       if (Status status = WriteModels(); !status) return status;
     }
-    if (options_.report.empty()) return {};
-    TextOutput report;
-    if (Status status = report.Open(options_.report); !status) return status;
-    const auto models = engine_->Reports();
-    report.Line(ReportJson({*plan_, input_, engine_->counters(), models, engine_->models()}));
-    return report.Flush();
+    return options_.report.empty() && options_.html.empty() ? Status{} : WriteReport();
   }
 
   void Summarise() const {
@@ -185,6 +181,22 @@ class Replay {
     std::string last = std::move(shown->second.event_id);
     shown_.erase(shown);
     return last;
+  }
+
+  Status WriteReport() {
+    const auto models = engine_->Reports();
+    const std::string json = ReportJson({*plan_, input_, engine_->counters(), models, engine_->models()});
+    if (!options_.report.empty()) {
+      TextOutput report;
+      if (Status status = report.Open(options_.report); !status) return status;
+      report.Line(json);
+      if (Status status = report.Flush(); !status) return status;
+    }
+    if (options_.html.empty()) return {};
+    TextOutput page;
+    if (Status status = page.Open(options_.html); !status) return status;
+    page.Line(ReportPage(json));
+    return page.Flush();
   }
 
   Status WriteModels() {

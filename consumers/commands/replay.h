@@ -11,7 +11,7 @@ namespace offerstream {
 struct ReplayOptions {
   std::string config{}, mapping{};        ///< mapping empty: the first input's of the configuration
   std::vector<std::string> inputs{};      ///< files (.gz .zst by name) or "-": stdin
-  std::string decisions{}, caps{}, predictions{}, report{}, models{}, dead_letters{};
+  std::string decisions{}, caps{}, predictions{}, report{}, html{}, models{}, dead_letters{};
   std::string state{};                    ///< directory of a store; empty: in memory
   std::size_t shards = 1, observation_partitions = 1;
   std::map<std::string, std::string> set{};

@@ -1,4 +1,4 @@
-// What a replay found, as one JSON object.
+// What a replay found: as one JSON object, and as one page made from that object.
 #pragma once
 
 #include <cstdint>
@@ -29,7 +29,8 @@ struct ReportParts {
   const AdoptedModels& adopted;
 };
 
-/// One JSON object, indented for people. Rates come with the counts they are made of.
+/// One JSON object, a top-level field a line and group, readable for people. Rates come with the counts they are made of.
+/// A field stands only where there is something to say; consumers/offline/report/README.md says how to add one.
 std::string ReportJson(const ReportParts& parts);
 
 }  // namespace offerstream

@@ -1,0 +1,28 @@
+#include "consumers/offline/report/report.h"
+
+#include "consumers/offline/report/json_text.h"
+#include "consumers/offline/report/report_sections.h"
+
+namespace offerstream {
+
+std::string ReportJson(const ReportParts& p) {
+  // A part that others fill adds its field here and its section to page/ (README.md).
+  const std::pair<const char*, std::string> fields[] = {
+      {"input", report::InputJson(p.input)},
+      {"events", report::EventsJson(p.counters)},
+      {"decisions", report::DecisionsJson(p.plan, p.counters)},
+      {"models", report::Array(p.models, report::ModelJson)},
+      {"segments", report::SegmentsJson(p.plan, p.adopted.segments.get())},
+      {"caps", report::CapsJson(p.plan, p.adopted.caps.get())},
+      {"experiment", report::ExperimentJson(p.adopted.lift.get())},
+  };
+  std::string out = "{";
+  for (const auto& [name, json] : fields) {
+    if (json.empty()) continue;
+    out += out.size() > 1 ? ",\n  " : "\n  ";
+    out.append(report::Quoted(name)).append(": ").append(json);
+  }
+  return out + "\n}";
+}
+
+}  // namespace offerstream

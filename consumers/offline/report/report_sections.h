@@ -1,0 +1,30 @@
+// The report's fields, each as JSON; ReportJson puts them together. One .cc a topic.
+#pragma once
+
+#include <string>
+
+#include "consumers/offline/report/report.h"
+
+namespace offerstream::report {
+
+// report_input.cc
+/// Files, records, what was ignored or rejected and why.
+std::string InputJson(const InputReport& input);
+/// Events by kind, repeats, late ones, how answers were joined.
+std::string EventsJson(const FoldCounters& counters);
+// report_decisions.cc
+/// Decisions by arm and outcome, exclusions by stage and reason, selections by offer and channel.
+std::string DecisionsJson(const CampaignPlan& plan, const FoldCounters& counters);
+/// Counts of the arms and the lift of the policy over the holdout; null without.
+std::string ExperimentJson(const LiftView* view);
+// report_models.cc
+/// One model: counts, quality, drivers.
+std::string ModelJson(const ModelReport& model);
+// report_segments.cc
+/// How many segments, and what each is like.
+std::string SegmentsJson(const CampaignPlan& plan, const SegmentView* view);
+// report_caps.cc
+/// The learned impression curves and caps.
+std::string CapsJson(const CampaignPlan& plan, const CapView* view);
+
+}  // namespace offerstream::report

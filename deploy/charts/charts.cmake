@@ -1,0 +1,76 @@
+# Apache ECharts, the chart library inside the report's page: the exact version of package-lock.json, fetched once by the
+# npm client and kept. Sets OFFERSTREAM_CHARTS to the verified file in the build tree.
+#
+# Looked for in this order, and used only if its bytes are the pinned ones: the build tree; the download directory
+# ($OFFERSTREAM_CACHE, as the tests' Kafka jars); npm. So only the very first configure on a machine needs a network.
+set(charts_version 6.1.0)
+set(charts_sha256 b66b25aeb4df84e33199dc21694014d336d222cbd9deb0e5a7c14bd6aa0d0fd0)
+set(charts_attempts_max 3)
+set(OFFERSTREAM_CHARTS ${CMAKE_BINARY_DIR}/charts/echarts.min.js)
+
+if(DEFINED ENV{OFFERSTREAM_CACHE})
+  set(charts_cache $ENV{OFFERSTREAM_CACHE})
+elseif(DEFINED ENV{XDG_CACHE_HOME})
+  set(charts_cache $ENV{XDG_CACHE_HOME}/offerstream)
+elseif(DEFINED ENV{HOME})
+  set(charts_cache $ENV{HOME}/.cache/offerstream)
+else()
+  set(charts_cache ${CMAKE_BINARY_DIR}/charts)
+endif()
+set(charts_kept ${charts_cache}/echarts-${charts_version}.min.js)
+
+function(charts_are_sound path result)
+  set(${result} NO PARENT_SCOPE)
+  if(EXISTS ${path})
+    file(SHA256 ${path} digest)
+    if(digest STREQUAL charts_sha256)
+      set(${result} YES PARENT_SCOPE)
+    endif()
+  endif()
+endfunction()
+
+# npm installs beside; what it brought is checked and then put in place whole.
+function(fetch_charts)
+  find_program(NPM_PROGRAM npm)
+  if(NOT NPM_PROGRAM)
+    message(FATAL_ERROR "The report's chart library (echarts ${charts_version}) is not here yet and npm is missing. "
+      "'./run setup' installs npm; or put the library's dist/echarts.min.js as ${charts_kept}.")
+  endif()
+  set(fresh ${CMAKE_BINARY_DIR}/charts/fetch)
+  file(REMOVE_RECURSE ${fresh})
+  file(COPY ${CMAKE_SOURCE_DIR}/deploy/charts/package.json ${CMAKE_SOURCE_DIR}/deploy/charts/package-lock.json DESTINATION ${fresh})
+  message(STATUS "Fetching echarts ${charts_version} (once)")
+  foreach(attempt RANGE 1 ${charts_attempts_max})
+    execute_process(COMMAND ${NPM_PROGRAM} ci --ignore-scripts --no-audit --no-fund --no-update-notifier
+      WORKING_DIRECTORY ${fresh} RESULT_VARIABLE failed OUTPUT_VARIABLE log ERROR_VARIABLE log)
+    if(failed EQUAL 0)
+      break()
+    endif()
+  endforeach()
+  if(NOT failed EQUAL 0)
+    message(FATAL_ERROR "npm could not fetch the report's chart library (echarts ${charts_version}):\n${log}\n"
+      "It needs a network once; afterwards ${charts_kept} is used. A copy of the library's dist/echarts.min.js put there also does.")
+  endif()
+  set(brought ${fresh}/node_modules/echarts/dist/echarts.min.js)
+  charts_are_sound(${brought} sound)
+  if(NOT sound)
+    message(FATAL_ERROR "echarts ${charts_version} as npm brought it is not the pinned file: not used; see ${brought}")
+  endif()
+  file(COPY_FILE ${brought} ${OFFERSTREAM_CHARTS})
+  file(REMOVE_RECURSE ${fresh})
+endfunction()
+
+charts_are_sound(${OFFERSTREAM_CHARTS} here)
+if(NOT here)
+  charts_are_sound(${charts_kept} kept)
+  if(kept)
+    file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/charts)
+    file(COPY_FILE ${charts_kept} ${OFFERSTREAM_CHARTS})
+  else()
+    fetch_charts()
+    # A directory that cannot be written only means fetching again for the next build tree.
+    execute_process(COMMAND ${CMAKE_COMMAND} -E make_directory ${charts_cache} OUTPUT_QUIET ERROR_QUIET)
+    execute_process(COMMAND ${CMAKE_COMMAND} -E copy ${OFFERSTREAM_CHARTS} ${charts_kept}.fresh OUTPUT_QUIET ERROR_QUIET)
+    execute_process(COMMAND ${CMAKE_COMMAND} -E rename ${charts_kept}.fresh ${charts_kept} OUTPUT_QUIET ERROR_QUIET)
+  endif()
+endif()
