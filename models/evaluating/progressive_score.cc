@@ -8,7 +8,6 @@
 namespace offerstream {
 namespace {
 
-constexpr double kHalfLifeLabels = 20'000;
 constexpr double kWeightMax = 1e100;
 constexpr double kLogitMax = 10;
 
@@ -17,14 +16,25 @@ double Loss(double p, bool y) { return -fixed::Log(y ? Clamped(p) : 1.0 - Clampe
 
 }  // namespace
 
-ProgressiveScore::ProgressiveScore() = default;
+ProgressiveScore::ProgressiveScore(double half_life) : growth_(fixed::Exp2(1.0 / half_life)) {}
+
+std::size_t ProgressiveScore::BinOf(double p) {
+  const double z = std::clamp(fixed::Logit(Clamped(p)), -kLogitMax, kLogitMax);
+  return std::min(kBins - 1, static_cast<std::size_t>((z + kLogitMax) / (2 * kLogitMax) * kBins));
+}
+
+double ProgressiveScore::FloorOf(std::size_t bin) {
+  return fixed::Logistic((static_cast<double>(bin) / kBins * 2 - 1) * kLogitMax);
+}
+
+double ProgressiveScore::MiddleOf(std::size_t bin) {
+  return fixed::Logistic(((static_cast<double>(bin) + 0.5) / kBins * 2 - 1) * kLogitMax);
+}
 
 void ProgressiveScore::Add(double p, bool y, double base_rate) {
-  static const double growth = fixed::Exp2(1.0 / kHalfLifeLabels);
   if (weight_ > kWeightMax) Rescale();
-  weight_ *= growth;
-  const double z = std::clamp(fixed::Logit(Clamped(p)), -kLogitMax, kLogitMax);
-  const auto bin = std::min(kBins - 1, static_cast<std::size_t>((z + kLogitMax) / (2 * kLogitMax) * kBins));
+  weight_ *= growth_;
+  const std::size_t bin = BinOf(p);
   (y ? positive_ : negative_)[bin] += weight_;
   loss_ += weight_ * Loss(p, y);
   base_loss_ += weight_ * Loss(base_rate, y);
@@ -67,8 +77,7 @@ ProgressiveScore::F1 ProgressiveScore::BestF1() const {
     if (!(hit > 0)) continue;
     const double f1 = 2 * hit / (shown + outcome_);
     if (f1 <= best.f1) continue;
-    const double z = (static_cast<double>(k) / kBins * 2 - 1) * kLogitMax;
-    best = {fixed::Logistic(z), f1, hit / shown, hit / outcome_};
+    best = {FloorOf(k), f1, hit / shown, hit / outcome_};
   }
   return best;
 }

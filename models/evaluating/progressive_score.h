@@ -8,7 +8,7 @@
 
 namespace offerstream {
 
-/// Decayed counts (half-life 20,000 labels) of positives and negatives in 1,024 bins of the predicted logit in
+/// Decayed counts (half-life 20,000 labels, or none) of positives and negatives in 1,024 bins of the predicted logit in
 /// [-10, 10], and sums of log-loss: AUC, ALIFT, F1, calibration. One owner, not thread-safe. 60 ns a label.
 class ProgressiveScore {
  public:
@@ -17,7 +17,16 @@ class ProgressiveScore {
     double threshold = 0, f1 = 0, precision = 0, recall = 0;
   };
 
-  ProgressiveScore();
+  static constexpr std::size_t kBins = 1024;
+  static constexpr double kHalfLifeLabels = 20'000;
+
+  /// half_life: in labels; infinite: nothing is forgotten (studies of one file).
+  explicit ProgressiveScore(double half_life = kHalfLifeLabels);
+
+  /// The bin of a probability; its lower edge and its middle as probabilities.
+  static std::size_t BinOf(double p);
+  static double FloorOf(std::size_t bin);
+  static double MiddleOf(std::size_t bin);
 
   /// p: what was said when the decision was made; y in {0, 1}; base_rate: what a model without features said.
   void Add(double p, bool y, double base_rate);
@@ -42,11 +51,10 @@ class ProgressiveScore {
   void Restore(ByteReader& in);
 
  private:
-  static constexpr std::size_t kBins = 1024;
   void Rescale();
 
   // Instead of decaying every bin at every label, the weight of the next label grows.
-  double weight_ = 1;
+  double growth_, weight_ = 1;
   std::array<double, kBins> positive_{}, negative_{};
   double loss_ = 0, base_loss_ = 0, predicted_ = 0, outcome_ = 0, total_ = 0;
   std::int64_t labels_ = 0, positives_ = 0;

@@ -59,6 +59,7 @@ ROOM_MAY_INCLUDE = {
 LIBRARY_HOME = (
     (r"fmt/", r".*\.cc"),
     (r"Eigen/", r"models/.*"),
+    (r"xgboost/", r"models/learning/tree_model\.cc"),
     (r"simdjson", r"consumers/wire/event_decoder\.cc"),
     (r"(librdkafka/)?rdkafka", r"consumers/kafka/kafka_(client\.cc|producer\.cc|handle\.h)"),
     (r"rocksdb/", r"state/rocksdb_store\.cc"),

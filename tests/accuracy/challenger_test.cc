@@ -1,0 +1,160 @@
+// B1, B2, B5 and the bank comparison with the built-in challengers.
+#include <cmath>
+#include <cstdio>
+
+#include <gtest/gtest.h>
+
+#include "models/domain/fixed_math.h"
+#include "models/domain/numeric_path.h"
+#include "models/domain/random.h"
+#include "models/evaluating/agreement.h"
+#include "models/learning/challenge.h"
+#include "models/response_learner.h"
+#include "tests/accuracy/bank_rows.h"
+
+namespace offerstream {
+namespace {
+
+constexpr TreeSettings::Kind kBoth[] = {TreeSettings::Kind::kForest, TreeSettings::Kind::kBoosting};
+constexpr EventTime kStart = 1'209'600'000'000LL;
+
+// The online model as every configuration gets it, predict then learn, a row a minute; labels known at once.
+class Online {
+ public:
+  explicit Online(std::size_t dimension) : learner_(Frame(dimension), HalfLives{}, 30 * 86'400'000LL) {}
+
+  double Said(std::span<const float> x) {
+    logit_ = learner_.Predict(x).Moderated();
+    return p_ = fixed::Logistic(learner_.calibrator().Apply(logit_));
+  }
+  double base_rate() const { return (positives_ + .5) / (static_cast<double>(n_) + 10); }
+  EventTime now() const { return kStart + n_ * 60'000; }
+  void Learn(std::span<const float> x, float y) {
+    Observation row;
+    row.time = now();
+    row.y = y;
+    row.instant = true;
+    row.to = kWholeWindow;
+    row.served_logit = logit_;
+    row.probability = p_;
+    for (const ObservationKind kind : {ObservationKind::kInterval, ObservationKind::kMature}) {
+      row.kind = kind;
+      learner_.Apply(row, x);
+    }
+    ++n_;
+    positives_ += static_cast<double>(y);
+  }
+  const ResponseLearner& learner() const { return learner_; }
+
+ private:
+  static std::shared_ptr<const FeatureFrame> Frame(std::size_t dimension) {
+    auto frame = std::make_shared<FeatureFrame>();
+    frame->features.resize(dimension);
+    return frame;
+  }
+  ResponseLearner learner_;
+  double logit_ = 0, p_ = 0, positives_ = 0;
+  std::int64_t n_ = 0;
+};
+
+void Print(const char* what, const ChallengeStanding& s) {
+  const auto print = [&](const char* who, const PredictionRecord& r) {
+    const auto& h = r.honest.standing();
+    std::printf("%s, %s: AUC %.4f, log-loss %.4f, calibration %.3f, F1 hindsight %.3f, honest %.3f (precision %.3f, recall %.3f)\n",
+                what, who, r.score.Auc(), r.score.LogLoss(), r.score.Calibration(), r.score.BestF1().f1, h.f1(), h.precision(), h.recall());
+  };
+  print(std::string(Name(s.kind)).c_str(), s.challenger);
+  print("online, same rows", s.online);
+  std::printf("  %lld rows, %lld fits, %lld searches; depth %u, child weight %.2g, lambda %.2g, eta %.2g, rounds %u; log-loss behind "
+              "online by %.4f +- %.4f\n",
+              static_cast<long long>(s.rows), static_cast<long long>(s.refits), static_cast<long long>(s.searches), s.settings.depth,
+              s.settings.min_child_weight, s.settings.lambda, s.settings.eta, s.settings.rounds, s.loss_gap, s.loss_gap_se);
+}
+
+TEST(Challenger, TheOnlineModelIsAheadOfForestAndBoostingOnBankMarketing) {
+  FixNumericPath();
+  const accuracy::BankRows bank = accuracy::ReadBankRows();
+  if (bank.x.empty()) GTEST_SKIP() << "bank_marketing is not there";
+  Online online(bank.x[0].size());
+  ChallengeSchedule schedule;
+  Challenge challenge(kBoth, bank.x[0].size() - 1, schedule);
+  for (std::size_t i = 0; i < bank.x.size(); ++i) {
+    const double p = online.Said(bank.x[i]);
+    ASSERT_TRUE(challenge.Add(online.now(), online.now(), std::span(bank.x[i]).subspan(1), bank.y[i] > 0, p, online.base_rate()));
+    online.Learn(bank.x[i], bank.y[i]);
+  }
+  ASSERT_TRUE(challenge.Finish());
+  for (const ChallengeStanding& s : challenge.standings()) {
+    Print("bank, rows > 1,000", s);
+    EXPECT_GE(s.online.score.Auc(), s.challenger.score.Auc() + .005);
+    EXPECT_LE(s.online.score.LogLoss(), s.challenger.score.LogLoss());
+    EXPECT_EQ(s.rows, 40'188);
+  }
+}
+
+TEST(Challenger, B1TheHonestThresholdReachesNearlyTheBestF1) {
+  FixNumericPath();
+  const accuracy::BankRows bank = accuracy::ReadBankRows();
+  if (bank.x.empty()) GTEST_SKIP() << "bank_marketing is not there";
+  Online online(bank.x[0].size());
+  HonestF1 honest;
+  HonestF1::Standing before;
+  PredictionRecord late;
+  for (std::size_t i = 0; i < bank.x.size(); ++i) {
+    const double p = online.Said(bank.x[i]);
+    if (i == 20'000) before = honest.standing();
+    honest.Add(p, bank.y[i] > 0);
+    if (i >= 20'000) late.Add(p, bank.y[i] > 0, online.base_rate());
+    online.Learn(bank.x[i], bank.y[i]);
+  }
+  HonestF1::Standing s = honest.standing();
+  s.shown -= before.shown;
+  s.hits -= before.hits;
+  s.positives -= before.positives;
+  std::printf("B1, rows > 20,000: honest F1 %.3f (precision %.3f, recall %.3f), hindsight %.3f\n", s.f1(), s.precision(), s.recall(),
+              late.score.BestF1().f1);
+  EXPECT_GE(s.f1(), .49);
+  EXPECT_GE(late.score.BestF1().f1, .53);
+}
+
+TEST(Challenger, B2RegressionAndBoostingNameTheSameDriversWhereTheTruthIsLinear) {
+  FixNumericPath();
+  constexpr std::size_t kColumns = 15, kRows = 20'000;
+  const int seeds = accuracy::Seeds(3);
+  double shared = 0, rank = 0;
+  for (int seed = 1; seed <= seeds; ++seed) {
+    Draws draws(static_cast<std::uint64_t>(seed), 1, 2, Purpose::kSimulation);
+    std::vector<double> truth(kColumns);
+    for (double& m : truth) m = 1.2 * draws.Normal() / 4;
+    ResponseModel model(kColumns + 1);
+    model.SetPrior(-2, 4, 1);
+    LabelledRows rows;
+    rows.columns = kColumns;
+    std::vector<float> x(kColumns + 1, 1.0F);
+    for (std::size_t i = 0; i < kRows; ++i) {
+      double z = -2;
+      for (std::size_t j = 0; j < kColumns; ++j) {
+        x[j + 1] = static_cast<float>(draws.Normal());
+        z += truth[j] * static_cast<double>(x[j + 1]);
+      }
+      const bool y = draws.Uniform() < fixed::Logistic(z);
+      rows.Add(std::span(x).subspan(1), y);
+      model.Learn(x, y ? 1 : 0, 1, 0);
+    }
+    const auto settings = SearchTrees(TreeSettings::Kind::kBoosting, rows, 10, 1);
+    ASSERT_TRUE(settings.has_value());
+    const auto fitted = TreeModel::Fit(*settings, *TreeTable::Of(rows), nullptr);
+    ASSERT_TRUE(fitted.has_value());
+    const auto shap = fitted->MeanAbsShap(*TreeTable::Of(rows.Slice(0, 1000)));
+    ASSERT_TRUE(shap.has_value());
+    std::vector<double> online(kColumns);
+    for (std::size_t j = 0; j < kColumns; ++j) online[j] = std::abs(model.mean(j + 1));  // sd 1
+    shared += static_cast<double>(SharedTop(online, *shap, 5)) / seeds;
+    rank += RankCorrelation(online, *shap) / seeds;
+  }
+  std::printf("B2, %d seeds: of the five largest %.2f are shared, rank correlation %.3f\n", seeds, shared, rank);
+  EXPECT_GE(shared, 4);
+}
+
+}  // namespace
+}  // namespace offerstream
