@@ -16,28 +16,42 @@ constexpr Duration kMoveEvery = 3'600'000;
 }  // namespace
 
 CustomerDecision::CustomerDecision(std::shared_ptr<const CampaignPlan> plan, FeatureMap& features)
-    : plan_(std::move(plan)), features_(features), experiment_(plan_->experiment), table_(plan_) {
-  const std::size_t d = features_.size(), base = features_.candidate_begin(), channels = plan_->channels.size();
-  customer_x_.resize(d);
-  x_.resize(d);
-  px_.resize(d);
-  base_x_.resize(base);
-  base_x2_.resize(base);
-  channel_xf_.resize(channels * (d - base));
-  channel_x_.resize(channels * (d - base));
-  channel_x2_.resize(channels * (d - base));
-  penalty_.resize(channels);
+    : plan_(std::move(plan)), features_(features), experiment_(plan_->experiment), table_(plan_), scorer_(*plan_, table_) {
+  const std::size_t channels = plan_->channels.size();
+  x_.resize(features_.size());
   channel_used_.resize(channels);
   limits_.resize(channels);
   consent_.resize(channels);
   channel_.resize(channels);
   raw_.resize(plan_->segments.features.size());
   needed_.resize(plan_->models());
+  Adopt({});
 }
 
 void CustomerDecision::Adopt(const AdoptedModels& models) {
   models_ = models;
   table_.Adopt(models_);
+  cell_segments_.clear();
+  const std::size_t channels = plan_->channels.size();
+  if (models_.caps != nullptr) {
+    for (const CapCell& cell : models_.caps->cells) {
+      if (cell_segments_.empty() || cell_segments_.back() != cell.segment) cell_segments_.push_back(cell.segment);
+    }
+  }
+  cells_.assign((cell_segments_.size() + 1) * channels, nullptr);
+  for (std::size_t s = 0; s < cell_segments_.size(); ++s) {
+    for (std::size_t c = 0; c < channels; ++c) {
+      cells_[s * channels + c] = CellOf(models_.caps.get(), cell_segments_[s], ChannelIndex(c));
+    }
+  }
+  SetCells(segment_);
+}
+
+void CustomerDecision::SetCells(std::uint32_t segment) {
+  const auto at = std::lower_bound(cell_segments_.begin(), cell_segments_.end(), segment);
+  const bool known = at != cell_segments_.end() && *at == segment;
+  const auto row = known ? static_cast<std::size_t>(at - cell_segments_.begin()) : cell_segments_.size();
+  cell_row_ = cells_.data() + row * plan_->channels.size();
 }
 
 CustomerDecision::Place CustomerDecision::PlaceOf(const CustomerProfile& profile, EventTime at,
@@ -45,7 +59,12 @@ CustomerDecision::Place CustomerDecision::PlaceOf(const CustomerProfile& profile
   z.clear();
   if (raw_.empty()) return {};
   features_.FillSegmentNumbers(profile, at, raw_);
+  return PlaceAt(z);
+}
+
+CustomerDecision::Place CustomerDecision::PlaceAt(std::vector<float>& z) const {
   z.resize(raw_.size());
+  if (raw_.empty()) return {};
   const SegmentView* view = models_.segments.get();
   if (view == nullptr || view->dimension != raw_.size()) {   // the plan's own first epoch
     for (std::size_t j = 0; j < raw_.size(); ++j) {
@@ -59,14 +78,18 @@ CustomerDecision::Place CustomerDecision::PlaceOf(const CustomerProfile& profile
 }
 
 void CustomerDecision::Look(const CustomerProfile& profile, const Event& event) {
-  place_ = PlaceOf(profile, event.time, z_);
+  features_.FillNumbers(profile, event.time, numbers_);
+  features_.FillSegmentNumbers(numbers_, raw_);
+  place_ = PlaceAt(z_);
   segment_ = place_.segment;
+  SetCells(segment_);
   lottery_ = InCapLottery(*plan_, profile.hash, event.time);
 }
 
 void CustomerDecision::LookClosely(const CustomerProfile& profile, const Event& event) {
   Look(profile, event);
-  features_.FillCustomer(profile, event, place_.slot, customer_x_);
+  features_.FillCustomer(profile, event, place_.slot, numbers_, x_);
+  scorer_.SetCustomer(std::span<const float>(x_).first(features_.candidate_begin()));
 }
 
 void CustomerDecision::Need(ModelIndex model) {
@@ -81,18 +104,38 @@ void CustomerDecision::ForgetBirths() {
   std::fill(needed_.begin(), needed_.end(), std::uint8_t{0});
 }
 
-// Every outcome's word on x_, for the labels that will come. The hold rule: an offer is young within W of its start,
-// and as long as no mature label of its model is known (the first one comes W after its first impression).
-void CustomerDecision::Serve(const OfferSpec& offer, OfferIndex index, EventTime at, DecisionFact& fact) {
-  for (std::size_t o = 0; o < plan_->outcomes.size(); ++o) {
+// Every outcome's word on x, for the labels that will come; all outcomes at once. `goal_variance`: of the goal's logit
+// where scoring has found it already, else negative. The hold rule: an offer is young within W of its start, and as long
+// as no mature label of its model is known (the first one comes W after its first impression).
+void CustomerDecision::Serve(const FeatureRow& x, OfferIndex index, EventTime at, double goal_variance,
+                             DecisionFact& fact) {
+  static_assert(kOutcomesMax == 4);
+  using fixed::Lanes4;
+  const OfferSpec& offer = plan_->offers[index.value];
+  const std::size_t outcomes = plan_->outcomes.size();
+  Lanes4 z{}, v{}, a{}, b{}, first_z{}, first_v{};   // first_: with the impression ordinal at 1
+  for (std::size_t o = 0; o < outcomes; ++o) {
     const ModelIndex m = plan_->ModelOf(index, OutcomeIndex(o));
     Need(m);
     const ScoredModel& scored = table_.model(m);
-    const LogitEstimate p = table_.Predict(m, x_, px_);
+    a[o] = scored.calibration_a;
+    b[o] = scored.calibration_b;
+    double mean = table_.Mean(m, x);
+    double variance = o == offer.goal.value && goal_variance >= 0 ? goal_variance : table_.Variance(m, x);
+    z[o] = mean;
+    v[o] = variance;
+    table_.Replace(m, x, features_.ordinal_index(), features_.first_ordinal(), mean, variance);
+    first_z[o] = mean;
+    first_v[o] = variance;
+  }
+  const Lanes4 moderated = Moderated(z, v), probability = fixed::Logistic(a + b * moderated);
+  const Lanes4 first = a + b * Moderated(first_z, first_v);
+  for (std::size_t o = 0; o < outcomes; ++o) {
+    const ScoredModel& scored = table_.model(plan_->ModelOf(index, OutcomeIndex(o)));
     ServedLabel& served = fact.served[o];
-    served.logit = p.moderated;
-    served.probability = p.probability;
-    served.cap_logit = table_.CalibratedLogitWith(m, x_, p, px_, features_.ordinal_index(), features_.first_ordinal());
+    served.logit = moderated[o];
+    served.probability = probability[o];
+    served.cap_logit = first[o];
     served.mask = scored.mask;
     const bool starting = offer.starts != kNever && at < offer.starts + plan_->outcomes[o].window;
     served.hold = starting || scored.labels == 0;
@@ -103,8 +146,8 @@ void CustomerDecision::Assess(const CustomerProfile& profile, const Event& event
   assert(event.offer.known());
   const bool channel = event.channel.value < plan_->channels.size();
   const std::uint32_t ordinal = channel ? CountShown(*plan_, profile, event.channel, event.time) + 1u : 1u;
-  std::copy(customer_x_.begin(), customer_x_.end(), x_.begin());
   features_.FillCandidate(profile, event.time, event.channel, place_.slot, ordinal, x_);
+  const FeatureRow& x = scorer_.With(std::span<const float>(x_).subspan(features_.candidate_begin()));
   fact = DecisionFact{};
   fact.id = event.event_hash;
   fact.has_offer = true;
@@ -115,7 +158,7 @@ void CustomerDecision::Assess(const CustomerProfile& profile, const Event& event
   fact.segment = place_.segment;
   fact.segment_slot = place_.slot;
   fact.lottery = channel && plan_->channels[event.channel.value].cap.learn && lottery_;
-  Serve(plan_->offers[event.offer.value], event.offer, event.time, fact);
+  Serve(x, event.offer, event.time, -1, fact);
 }
 
 // ---- Decide ------------------------------------------------------------------------------------------------------------
@@ -153,13 +196,10 @@ void CustomerDecision::Decide(const CustomerProfile& profile, const Event& event
     const Candidate& chosen = decision.candidates[decision.chosen];
     const OfferSpec& offer = plan_->offers[chosen.offer.value];
     const ModelIndex goal = plan_->ModelOf(chosen.offer, offer.goal);
-    const std::size_t base = features_.candidate_begin(), rest = features_.size() - base;
-    std::copy(customer_x_.begin(), customer_x_.end(), x_.begin());
-    std::copy_n(channel_xf_.begin() + static_cast<std::ptrdiff_t>(chosen.channel.value * rest), rest,
-                x_.begin() + static_cast<std::ptrdiff_t>(base));
-    decision.features.assign(x_.begin(), x_.end());
+    const FeatureRow& x = scorer_.At(chosen.channel);
+    decision.features.assign(x.dense().begin(), x.dense().end());
     decision.model_version = table_.model(goal).version;
-    Explain(table_, goal, x_, decision.explain);
+    Explain(table_, goal, x.dense(), decision.explain);
     const std::size_t c = chosen.channel.value;
     decision.cap = {chosen.channel, limits_[c].limit, static_cast<std::uint16_t>(use_.shown[c] + use_.held[c]),
                     limits_[c].source, kNever, plan_->channels[c].cap.window};
@@ -169,7 +209,7 @@ void CustomerDecision::Decide(const CustomerProfile& profile, const Event& event
     fact.channel = chosen.channel;
     fact.propensity = chosen.propensity;
     fact.lottery = limits_[c].source == CapSource::kLottery;
-    Serve(offer, chosen.offer, event.time, fact);
+    Serve(x, chosen.offer, event.time, scorer_.ExactVariance(chosen.offer, chosen.channel), fact);
     ++counters.selections[chosen.offer.value * plan_->channels.size() + c];
   } else {
     decision.reason = WhyNone(decision);
@@ -201,11 +241,11 @@ void CustomerDecision::Exclude(const CustomerProfile& profile, const Event& even
   for (std::size_t c = 0; c < plan_->channels.size(); ++c) {
     const ChannelIndex channel(c);
     channel_used_[c] = 0;
-    limits_[c] = LimitFor(*plan_, models_.caps.get(), lottery_, profile.hash, place_.segment, channel, event.time);
+    limits_[c] = LimitOf(*plan_, cell_row_[c], lottery_, profile.hash, channel, event.time);
     consent_[c] = CheckConsent(*plan_, profile, channel);
     channel_[c] = CheckChannel(profile, channel, event.time);
   }
-  const Subject subject{profile, event.attributes, place_.segment};
+  const Subject subject{profile, features_.attributes(), place_.segment};
   for (std::size_t o = 0; o < plan_->offers.size(); ++o) {
     const OfferSpec& offer = plan_->offers[o];
     const Verdict schedule = CheckSchedule(offer, event.time);
@@ -244,29 +284,19 @@ void CustomerDecision::HoldOut(Decision& decision) const {
 }
 
 void CustomerDecision::Score(const CustomerProfile& profile, const Event& event, Decision& decision) {
-  const std::size_t base = features_.candidate_begin(), rest = features_.size() - base;
-  for (std::size_t j = 0; j < base; ++j) {
-    base_x_[j] = customer_x_[j];
-    base_x2_[j] = base_x_[j] * base_x_[j];
-  }
-  std::copy(customer_x_.begin(), customer_x_.end(), x_.begin());
+  const std::span<const float> rest = std::span<const float>(x_).subspan(features_.candidate_begin());
   for (std::size_t c = 0; c < plan_->channels.size(); ++c) {
     if (channel_used_[c] == 0) continue;
     const ChannelIndex channel(c);
     const std::uint32_t ordinal = use_.shown[c] + 1u;
     features_.FillCandidate(profile, event.time, channel, place_.slot, ordinal, x_);
-    for (std::size_t j = 0; j < rest; ++j) {
-      const float v = x_[base + j];
-      channel_xf_[c * rest + j] = v;
-      channel_x_[c * rest + j] = v;
-      channel_x2_[c * rest + j] = double{v} * v;
-    }
-    const CapCell::Point* point = PointAt(CellOf(models_.caps.get(), place_.segment, channel), ordinal);
-    penalty_[c] = point == nullptr ? 0.0 : plan_->channels[c].unsubscribe_value * point->unsubscribe_rate;
+    const CapCell::Point* point = PointAt(cell_row_[c], ordinal);
+    scorer_.SetChannel(channel, rest, point == nullptr ? 0.0 : plan_->channels[c].unsubscribe_value * point->unsubscribe_rate);
   }
-  for (const Candidate& c : decision.candidates) Need(plan_->ModelOf(c.offer, plan_->offers[c.offer.value].goal));
-  ScoreCandidates({*plan_, table_, base_x_, base_x2_, channel_x_, channel_x2_, channel_xf_, x_, px_, penalty_},
-                  decision.candidates);
+  if (table_.any_from_siblings()) {
+    for (const Candidate& c : decision.candidates) Need(plan_->ModelOf(c.offer, plan_->offers[c.offer.value].goal));
+  }
+  scorer_.Score(decision.candidates);
 }
 
 void CustomerDecision::ApplyThreshold(Decision& decision) const {
@@ -317,7 +347,7 @@ void CustomerDecision::CapFacts(const CustomerProfile& profile, const Event& eve
     const ChannelIndex channel(c);
     const ChannelProfile& known = profile.channels[c];
     if (known.published_limit == 0 && CountShown(*plan_, profile, channel, event.time) == 0) continue;
-    const CapLimit limit = LimitFor(*plan_, models_.caps.get(), lottery_, profile.hash, segment_, channel, event.time);
+    const CapLimit limit = LimitOf(*plan_, cell_row_[c], lottery_, profile.hash, channel, event.time);
     if (limit.limit != known.published_limit) out.push_back({channel, limit.limit, limit.source});
   }
 }

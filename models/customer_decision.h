@@ -1,6 +1,7 @@
 // Decide and Assess: what the models say about one customer. They see views, draws and the profile; they change nothing.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -52,7 +53,7 @@ class CustomerDecision {
   std::vector<CapState> Caps(const CustomerProfile& profile, EventTime at) const;
 
   /// Features of the last Assess or of the chosen candidate of the last Decide.
-  std::span<const float> x() const { return x_; }
+  std::span<const float> x() const { return scorer_.x().dense(); }
   /// Stable segment id of the last Look; 0 = none.
   std::uint32_t segment() const { return segment_; }
   /// Fills segment and net value of the next impression (0 when nothing was learned) of a cap change about to be told.
@@ -71,13 +72,15 @@ class CustomerDecision {
     double margin = 0;
   };
   Place PlaceOf(const CustomerProfile& profile, EventTime at, std::vector<float>& z) const;
+  Place PlaceAt(std::vector<float>& z) const;   // of raw_
+  void SetCells(std::uint32_t segment);
   void Exclude(const CustomerProfile& profile, const Event& event, Decision& decision);
   Verdict CheckChannel(const CustomerProfile& profile, ChannelIndex channel, EventTime at) const;
   void Score(const CustomerProfile& profile, const Event& event, Decision& decision);
   void HoldOut(Decision& decision) const;
   void ApplyThreshold(Decision& decision) const;
   void Choose(const Event& event, PlacementIndex placement, Decision& decision);
-  void Serve(const OfferSpec& offer, OfferIndex index, EventTime at, DecisionFact& fact);
+  void Serve(const FeatureRow& x, OfferIndex index, EventTime at, double goal_variance, DecisionFact& fact);
   void Need(ModelIndex model);
   NoOfferReason WhyNone(const Decision& decision) const;
 
@@ -86,14 +89,18 @@ class CustomerDecision {
   Experiment experiment_;
   AdoptedModels models_{};
   ScoreTable table_;
+  CandidateScorer scorer_;
   ExplorationScratch scratch_{};
   Place place_{};
   std::uint32_t segment_ = 0;
   bool lottery_ = false;           // of the customer last looked at
-  std::vector<float> z_, customer_x_, x_, px_, channel_xf_;
+  std::vector<float> z_, x_;       // x_: scratch, as long as the schema
+  std::array<double, kProfileNumbers> numbers_{};
   mutable std::vector<double> raw_;
-  std::vector<double> base_x_, base_x2_, channel_x_, channel_x2_, penalty_;
   std::vector<std::uint8_t> channel_used_;
+  std::vector<std::uint32_t> cell_segments_;    // with a cap cell, ascending
+  std::vector<const CapCell*> cells_;           // by position in cell_segments_ and channel; a last row of nulls
+  const CapCell* const* cell_row_ = nullptr;    // of the segment last looked at
   CapUse use_{};
   std::vector<CapLimit> limits_;
   std::vector<Verdict> consent_, channel_;

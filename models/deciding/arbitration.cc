@@ -1,254 +1,34 @@
 #include "models/deciding/arbitration.h"
 
 #include <algorithm>
-#include <array>
 #include <cassert>
-#include <cmath>
-#include <cstring>
-#include <map>
-
-#include "models/domain/fixed_math.h"
 
 namespace offerstream {
 namespace {
 
-// Lanes are written out as vector types so that the order of additions is in the source, not in an optimiser.
-typedef double Lanes4 __attribute__((vector_size(32)));
-typedef float Lanes8 __attribute__((vector_size(32)));
-typedef float Lanes4f __attribute__((vector_size(16)));
+using fixed::Lanes4;
 
-// Double times float, widened lane by lane.
-double MixedDot(const double* a, const float* b, std::size_t n) {
-  Lanes4 sum{};
-  std::size_t i = 0;
-  for (; i + 4 <= n; i += 4) {
-    Lanes4 wide;
-    Lanes4f narrow;
-    std::memcpy(&wide, a + i, 32);
-    std::memcpy(&narrow, b + i, 16);
-    sum += wide * __builtin_convertvector(narrow, Lanes4);
-  }
-  double total = (sum[0] + sum[1]) + (sum[2] + sum[3]);
-  for (; i < n; ++i) total += a[i] * b[i];
-  return total;
-}
-
-float FloatDot(const float* a, const float* b, std::size_t n) {
-  Lanes8 sum{};
-  std::size_t i = 0;
-  for (; i + 8 <= n; i += 8) {
-    Lanes8 x, y;
-    std::memcpy(&x, a + i, 32);
-    std::memcpy(&y, b + i, 32);
-    sum += x * y;
-  }
-  float total = ((sum[0] + sum[1]) + (sum[2] + sum[3])) + ((sum[4] + sum[5]) + (sum[6] + sum[7]));
-  for (; i < n; ++i) total += a[i] * b[i];
-  return total;
-}
-
-}  // namespace
-
-double Dot(const double* a, const double* b, std::size_t n) {
-  Lanes4 sum0{}, sum1{};
-  std::size_t i = 0;
-  for (; i + 8 <= n; i += 8) {
-    Lanes4 a0, a1, b0, b1;
-    std::memcpy(&a0, a + i, 32);
-    std::memcpy(&b0, b + i, 32);
-    std::memcpy(&a1, a + i + 4, 32);
-    std::memcpy(&b1, b + i + 4, 32);
-    sum0 += a0 * b0;
-    sum1 += a1 * b1;
-  }
-  sum0 += sum1;
-  double sum = (sum0[0] + sum0[1]) + (sum0[2] + sum0[3]);
-  for (; i < n; ++i) sum += a[i] * b[i];
-  return sum;
-}
-
-void WeightedRows(const float* rows, const float* x, std::size_t n, float* out) {
-  assert(n <= kFeaturesMax);
-  std::array<std::uint16_t, kFeaturesMax> used;   // one-hot features: most are zero
-  std::size_t count = 0;
-  for (std::size_t i = 0; i < n; ++i) {
-    used[count] = static_cast<std::uint16_t>(i);
-    count += x[i] != 0;
-  }
-  std::size_t column = 0;
-  for (; column + 32 <= n; column += 32) {   // four registers of sums; a row is read once per stripe
-    Lanes8 s0{}, s1{}, s2{}, s3{};
-    for (std::size_t k = 0; k < count; ++k) {
-      const std::size_t i = used[k];
-      const float* row = rows + i * n + column;
-      Lanes8 r0, r1, r2, r3;
-      std::memcpy(&r0, row, 32);
-      std::memcpy(&r1, row + 8, 32);
-      std::memcpy(&r2, row + 16, 32);
-      std::memcpy(&r3, row + 24, 32);
-      s0 += r0 * x[i];
-      s1 += r1 * x[i];
-      s2 += r2 * x[i];
-      s3 += r3 * x[i];
+// The first offers of four, or of sixteen with all sums in registers.
+template <std::size_t Width>
+void SumOffers(const double* means, const double* diagonals, std::size_t stride, const FeatureRow& x, std::size_t base,
+               double* z_out, double* v_out) {
+  Lanes4 z[Width] = {}, v[Width] = {};
+  for (const std::uint16_t j : x.used()) {
+    if (j >= base) break;
+    const double value = static_cast<double>(x[j]), square = value * value;
+    for (std::size_t w = 0; w < Width; ++w) {
+      z[w] += fixed::Load4(means + j * stride + 4 * w) * value;
+      v[w] += fixed::Load4(diagonals + j * stride + 4 * w) * square;
     }
-    std::memcpy(out + column, &s0, 32);
-    std::memcpy(out + column + 8, &s1, 32);
-    std::memcpy(out + column + 16, &s2, 32);
-    std::memcpy(out + column + 24, &s3, 32);
   }
-  for (; column < n; ++column) {
-    float sum = 0;
-    for (std::size_t k = 0; k < count; ++k) sum += rows[used[k] * n + column] * x[used[k]];
-    out[column] = sum;
+  for (std::size_t w = 0; w < Width; ++w) {
+    fixed::Store4(z_out + 4 * w, z[w]);
+    fixed::Store4(v_out + 4 * w, v[w]);
   }
 }
 
-ScoreTable::ScoreTable(std::shared_ptr<const CampaignPlan> plan)
-    : plan_(std::move(plan)), d_(plan_->features.size()), models_(plan_->models()) {
-  means_.resize(models_.size() * d_);
-  diagonals_.resize(models_.size() * d_);
-  BuildPriors();
-}
-
-void ScoreTable::LayOut(std::size_t m, const double* mean) {
-  std::copy_n(mean, d_, means_.begin() + static_cast<std::ptrdiff_t>(m * d_));
-}
-
-void ScoreTable::Adopt(const AdoptedModels& models) {
-  bool changed = false;
-  most_labels_ = 0;
-  for (std::size_t m = 0; m < models_.size(); ++m) {
-    std::shared_ptr<const ResponseView> view = m < models.responses.size() ? models.responses[m] : nullptr;
-    if (view != nullptr && (view->schema_epoch != plan_->features.epoch || view->mean.size() != d_ ||
-                            view->covariance.size() != d_ * d_)) {
-      view = nullptr;
-    }
-    ScoredModel& model = models_[m];
-    if (view != nullptr) most_labels_ = std::max(most_labels_, view->labels);
-    if (view == model.view) continue;
-    changed = true;
-    model = ScoredModel{};
-    model.view = std::move(view);
-    if (model.view == nullptr) continue;
-    const ResponseView& v = *model.view;
-    model.calibration_a = v.calibration_a;
-    model.calibration_b = v.calibration_b;
-    model.version = v.version;
-    model.labels = v.labels;
-    const Duration window = plan_->outcomes[plan_->OutcomeOf(ModelIndex(m)).value].window;
-    const bool curve = v.cuts == CutsBelow(window) + 1;
-    model.mask = MergeMask(curve ? v.delay_share : DefaultDelayShare(window), window);
-    LayOut(m, v.mean.data());
-    for (std::size_t j = 0; j < d_; ++j) diagonals_[m * d_ + j] = v.covariance[j * d_ + j];
-  }
-  if (changed) BuildPriors();
-}
-
-void ScoreTable::BuildPriors() {
-  priors_.clear();
-  std::map<std::pair<std::size_t, std::string_view>, std::uint32_t> known;   // (outcome, category; "*" = all)
-  std::vector<const ResponseView*> siblings;
-  const auto category = [this](OfferIndex offer) -> std::string_view {
-    const ProductIndex product = plan_->offers[offer.value].product;
-    return product.value < plan_->products.size() ? std::string_view(plan_->products[product.value].category) : "";
-  };
-  for (std::size_t m = 0; m < models_.size(); ++m) {
-    if (models_[m].view != nullptr) continue;
-    const OutcomeIndex outcome = plan_->OutcomeOf(ModelIndex(m));
-    const std::string_view own = category(plan_->OfferOf(ModelIndex(m)));
-    auto [at, fresh] = known.try_emplace({outcome.value, own}, static_cast<std::uint32_t>(priors_.size()));
-    if (fresh) {
-      for (const bool same : {true, false}) {
-        if (!siblings.empty() || (same && own.empty())) continue;
-        for (std::size_t s = outcome.value; s < models_.size(); s += plan_->outcomes.size()) {
-          if (models_[s].view == nullptr) continue;
-          if (same && category(plan_->OfferOf(ModelIndex(s))) != own) continue;
-          siblings.push_back(models_[s].view.get());
-        }
-      }
-      priors_.push_back(PoolSiblings(siblings, d_, plan_->outcomes[outcome.value].window));
-      siblings.clear();
-    }
-    models_[m] = ScoredModel{};
-    models_[m].prior = at->second;
-    UsePrior(m);
-  }
-}
-
-void ScoreTable::UsePrior(std::size_t m) {
-  const SiblingPrior& prior = priors_[models_[m].prior];
-  models_[m].mask = MergeMask(prior.delay_share, plan_->outcomes[plan_->OutcomeOf(ModelIndex(m)).value].window);
-  LayOut(m, prior.mean.data());
-  std::copy(prior.variance.begin(), prior.variance.end(), diagonals_.begin() + static_cast<std::ptrdiff_t>(m * d_));
-}
-
-LogitEstimate Moderate(const ScoredModel& model, double z, double v) {
-  LogitEstimate p;
-  p.mean = z;
-  p.variance = v;
-  p.moderated = z / std::sqrt(1 + fixed::kPi * v / 8);
-  p.probability = fixed::Logistic(model.calibration_a + model.calibration_b * p.moderated);
-  return p;
-}
-
-LogitEstimate ScoreTable::Predict(ModelIndex m, std::span<const float> x, std::span<float> px) const {
-  assert(x.size() == d_ && px.size() == d_);
-  const ScoredModel& scored = model(m);
-  const double* means = mean(m);
-  if (scored.view == nullptr) {
-    const double* variances = diagonal(m);
-    for (std::size_t j = 0; j < d_; ++j) px[j] = static_cast<float>(variances[j] * x[j]);
-  } else {
-    WeightedRows(scored.view->covariance.data(), x.data(), d_, px.data());
-  }
-  const double v = FloatDot(px.data(), x.data(), d_);
-  return Moderate(scored, MixedDot(means, x.data(), d_), std::max(0.0, v));
-}
-
-double ScoreTable::CalibratedLogitWith(ModelIndex m, std::span<const float> x, const LogitEstimate& at_x,
-                                       std::span<const float> px, std::size_t index, float value) const {
-  const ScoredModel& scored = model(m);
-  if (index >= d_ || x[index] == value) return scored.calibration_a + scored.calibration_b * at_x.moderated;
-  const double delta = double{value} - x[index];
-  const double z = at_x.mean + mean(m)[index] * delta;
-  const double v = at_x.variance + 2 * delta * px[index] + delta * delta * diagonal(m)[index];
-  const LogitEstimate p = Moderate(scored, z, std::max(0.0, v));
-  return scored.calibration_a + scored.calibration_b * p.moderated;
-}
-
-void ScoreCandidates(const ScoringInput& in, std::span<Candidate> candidates) {
-  const std::size_t base = in.base_x.size(), rest = in.table.dimension() - base;
-  const auto finish = [&in](Candidate& c, const OfferSpec& offer, const LogitEstimate& p) {
-    const double worth = offer.value * offer.lever;
-    c.logit = p.moderated;
-    c.probability = p.probability;
-    c.probability_se = p.probability * (1 - p.probability) * std::sqrt(p.variance);
-    c.score = p.probability * worth - in.penalty[c.channel.value];
-    c.score_sd = worth * c.probability_se;
-  };
-  OfferIndex last{};
-  double z_base = 0, v_base = 0;
-  for (Candidate& c : candidates) {
-    const OfferSpec& offer = in.plan.offers[c.offer.value];
-    const ModelIndex m = in.plan.ModelOf(c.offer, offer.goal);
-    const double* mean = in.table.mean(m);
-    const double* diagonal = in.table.diagonal(m);
-    if (c.offer != last) {
-      last = c.offer;
-      z_base = Dot(mean, in.base_x.data(), base);
-      v_base = Dot(diagonal, in.base_x2.data(), base);
-    }
-    double z = z_base, v = v_base;
-    const double* cx = in.channel_x.data() + c.channel.value * rest;
-    const double* cx2 = in.channel_x2.data() + c.channel.value * rest;
-    for (std::size_t j = 0; j < rest; ++j) {
-      z += mean[base + j] * cx[j];
-      v += diagonal[base + j] * cx2[j];
-    }
-    finish(c, offer, Moderate(in.table.model(m), z, v));
-  }
-  // The exact variance where it decides: the best few by score, lower index first among equals.
-  std::array<std::size_t, kExact> best{};
+// The best few by score, lower index first among equals.
+std::size_t BestFew(std::span<const Candidate> candidates, std::array<std::size_t, kExact>& best) {
   std::size_t found = 0;
   for (std::size_t i = 0; i < candidates.size(); ++i) {
     std::size_t at = std::min(found, kExact);
@@ -258,12 +38,140 @@ void ScoreCandidates(const ScoringInput& in, std::span<Candidate> candidates) {
     best[at] = i;
     found = std::min(found + 1, kExact);
   }
-  for (std::size_t k = 0; k < found; ++k) {
-    Candidate& c = candidates[best[k]];
-    const OfferSpec& offer = in.plan.offers[c.offer.value];
-    std::copy_n(in.channel_xf.data() + c.channel.value * rest, rest, in.full_x.data() + base);
-    finish(c, offer, in.table.Predict(in.plan.ModelOf(c.offer, offer.goal), in.full_x, in.px));
+  return found;
+}
+
+}  // namespace
+
+CandidateScorer::CandidateScorer(const CampaignPlan& plan, const ScoreTable& table)
+    : plan_(plan), table_(table), base_(plan.features.candidate_begin), rest_(plan.features.size() - base_) {
+  channel_x_.resize(plan.channels.size() * rest_);
+  channel_used_.resize(plan.channels.size() * rest_);
+  channel_count_.resize(plan.channels.size());
+  penalty_.resize(plan.channels.size());
+  base_z_.resize(table.goal_stride());
+  base_v_.resize(table.goal_stride());
+  std::size_t candidates = 0;
+  for (const OfferSpec& offer : plan.offers) {
+    worth_.push_back(offer.value * offer.lever);
+    candidates += offer.channels.size();
   }
+  for (auto* column : {&z_, &v_, &a_, &b_, &value_, &cost_, &moderated_, &probability_, &se_, &score_, &sd_}) {
+    column->resize((candidates + 3) / 4 * 4);
+  }
+}
+
+void CandidateScorer::SetCustomer(std::span<const float> x) {
+  assert(x.size() == base_);
+  x_.SetFrom(0, x);
+}
+
+void CandidateScorer::SetChannel(ChannelIndex channel, std::span<const float> rest, double penalty) {
+  assert(rest.size() == rest_);
+  std::copy(rest.begin(), rest.end(), channel_x_.begin() + static_cast<std::ptrdiff_t>(channel.value * rest_));
+  penalty_[channel.value] = penalty;
+  std::uint16_t* used = channel_used_.data() + channel.value * rest_;
+  std::uint16_t count = 0;
+  for (std::size_t j = 0; j < rest_; ++j) {
+    if (rest[j] != 0) used[count++] = static_cast<std::uint16_t>(j);
+  }
+  channel_count_[channel.value] = count;
+}
+
+const FeatureRow& CandidateScorer::With(std::span<const float> rest) {
+  x_.SetFrom(base_, rest);
+  return x_;
+}
+
+double CandidateScorer::ExactVariance(OfferIndex offer, ChannelIndex channel) const {
+  for (std::size_t k = 0; k < exact_count_; ++k) {
+    if (exact_[k].offer == offer && exact_[k].channel == channel) return exact_[k].variance;
+  }
+  return -1;
+}
+
+void CandidateScorer::SumCustomer() {
+  const std::size_t stride = table_.goal_stride();
+  const double* means = table_.goal_means();
+  const double* diagonals = table_.goal_diagonals();
+  std::size_t o = 0;
+  for (; o + 12 <= stride; o += 12) {
+    SumOffers<3>(means + o, diagonals + o, stride, x_, base_, base_z_.data() + o, base_v_.data() + o);
+  }
+  for (; o + 8 <= stride; o += 8) {
+    SumOffers<2>(means + o, diagonals + o, stride, x_, base_, base_z_.data() + o, base_v_.data() + o);
+  }
+  for (; o < stride; o += 4) {
+    SumOffers<1>(means + o, diagonals + o, stride, x_, base_, base_z_.data() + o, base_v_.data() + o);
+  }
+}
+
+// From logits to scores, four positions at a time; position k is candidate which[k].
+void CandidateScorer::Finish(std::size_t begin, std::size_t end, std::span<const std::size_t> which,
+                             std::span<Candidate> candidates) {
+  for (std::size_t k = begin; k < end; k += 4) {
+    const Lanes4 v = fixed::Load4(&v_[k]), worth = fixed::Load4(&value_[k]);
+    const Lanes4 moderated = Moderated(fixed::Load4(&z_[k]), v);
+    const Lanes4 p = fixed::Logistic(fixed::Load4(&a_[k]) + fixed::Load4(&b_[k]) * moderated);
+    const Lanes4 se = p * (1 - p) * fixed::Sqrt(v);
+    fixed::Store4(&moderated_[k], moderated);
+    fixed::Store4(&probability_[k], p);
+    fixed::Store4(&se_[k], se);
+    fixed::Store4(&score_[k], p * worth - fixed::Load4(&cost_[k]));
+    fixed::Store4(&sd_[k], worth * se);
+  }
+  for (std::size_t k = begin; k < end; ++k) {
+    Candidate& c = candidates[which.empty() ? k : which[k]];
+    c.logit = moderated_[k];
+    c.probability = probability_[k];
+    c.probability_se = se_[k];
+    c.score = score_[k];
+    c.score_sd = sd_[k];
+  }
+}
+
+void CandidateScorer::Score(std::span<Candidate> candidates) {
+  SumCustomer();
+  const std::size_t stride = table_.goal_stride();
+  const double* means = table_.goal_means() + base_ * stride;
+  const double* diagonals = table_.goal_diagonals() + base_ * stride;
+  const auto load = [&](std::size_t k, const Candidate& c) {
+    const OfferSpec& offer = plan_.offers[c.offer.value];
+    const ScoredModel& model = table_.model(plan_.ModelOf(c.offer, offer.goal));
+    a_[k] = model.calibration_a;
+    b_[k] = model.calibration_b;
+    value_[k] = worth_[c.offer.value];
+    cost_[k] = penalty_[c.channel.value];
+  };
+  for (std::size_t k = 0; k < candidates.size(); ++k) {
+    const Candidate& c = candidates[k];
+    const std::size_t at = c.channel.value * rest_;
+    double z = base_z_[c.offer.value], v = base_v_[c.offer.value];
+    for (std::size_t n = 0; n < channel_count_[c.channel.value]; ++n) {
+      const std::size_t j = channel_used_[at + n];
+      const double value = static_cast<double>(channel_x_[at + j]);
+      z += means[j * stride + c.offer.value] * value;
+      v += diagonals[j * stride + c.offer.value] * (value * value);
+    }
+    z_[k] = z;
+    v_[k] = v;
+    load(k, c);
+  }
+  Finish(0, candidates.size(), {}, candidates);
+  // The exact variance where it decides.
+  std::array<std::size_t, kExact> best{};
+  exact_count_ = BestFew(candidates, best);
+  std::array<double, kExact> best_z{};
+  for (std::size_t n = 0; n < exact_count_; ++n) best_z[n] = z_[best[n]];
+  for (std::size_t n = 0; n < exact_count_; ++n) {
+    const Candidate& c = candidates[best[n]];
+    const double v = table_.Variance(plan_.ModelOf(c.offer, plan_.offers[c.offer.value].goal), At(c.channel));
+    exact_[n] = {c.offer, c.channel, v};
+    z_[n] = best_z[n];
+    v_[n] = v;
+    load(n, c);
+  }
+  Finish(0, exact_count_, best, candidates);
 }
 
 }  // namespace offerstream

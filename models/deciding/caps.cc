@@ -71,10 +71,14 @@ bool InCapLottery(const CampaignPlan& plan, IdHash customer, EventTime at) {
 
 CapLimit LimitFor(const CampaignPlan& plan, const CapView* view, bool lottery, IdHash customer, std::uint32_t segment,
                   ChannelIndex channel, EventTime at) {
+  return LimitOf(plan, CellOf(view, segment, channel), lottery, customer, channel, at);
+}
+
+CapLimit LimitOf(const CampaignPlan& plan, const CapCell* cell, bool lottery, IdHash customer, ChannelIndex channel,
+                 EventTime at) {
   const ChannelSpec& spec = plan.channels[channel.value];
   CapLimit result{spec.cap.start, CapSource::kConfigured};
-  const CapCell* cell = spec.cap.learn ? CellOf(view, segment, channel) : nullptr;
-  if (cell != nullptr && cell->limit > 0) result = {cell->limit, CapSource::kLearned};
+  if (spec.cap.learn && cell != nullptr && cell->limit > 0) result = {cell->limit, CapSource::kLearned};
   int limit = result.limit;
   if (lottery && spec.cap.learn) {
     Draws draws(plan.explore.seed, customer, H64({PeriodOf(at), spec.hash}), Purpose::kCap);

@@ -52,6 +52,9 @@ bool InCapLottery(const CampaignPlan& plan, IdHash customer, EventTime at);
 /// lottery a uniform draw from [cap - 3, cap + 5], kept in [1, max]; the hard maximum always wins. `view` may be null.
 CapLimit LimitFor(const CampaignPlan& plan, const CapView* view, bool lottery, IdHash customer, std::uint32_t segment,
                   ChannelIndex channel, EventTime at);
+/// The same with the cell already at hand (null: unknown).
+CapLimit LimitOf(const CampaignPlan& plan, const CapCell* cell, bool lottery, IdHash customer, ChannelIndex channel,
+                 EventTime at);
 /// The cell of segment x channel; null when unknown or `view` is null. O(log cells).
 const CapCell* CellOf(const CapView* view, std::uint32_t segment, ChannelIndex channel);
 /// The curve at the n-th impression: the nearest point at or below n (the first one below it); null without points.

@@ -10,14 +10,10 @@ namespace {
 // Static initialisation needs no order: H64 depends on constants only.
 const IdHash kTrueText = H64("true"), kFalseText = H64("false");
 
-AttributeValue Lookup(const Subject& subject, std::uint16_t attribute) {
-  for (const AttributeUpdate& update : subject.context) {
-    if (update.attribute.value == attribute) return update.value;
-  }
-  for (const AttributeSlot& slot : subject.profile.attributes) {
-    if (slot.attribute.value == attribute) return slot.value;
-  }
-  return {};
+const AttributeValue kUnset{};
+
+const AttributeValue& Lookup(const Subject& subject, std::uint16_t attribute) {
+  return attribute < subject.attributes.size() ? subject.attributes[attribute] : kUnset;
 }
 
 bool InList(const std::vector<IdHash>& values, const AttributeValue& value) {
@@ -30,6 +26,7 @@ bool InList(const std::vector<IdHash>& values, const AttributeValue& value) {
 }  // namespace
 
 bool Owns(const CustomerProfile& profile, IdHash product) {
+  if (profile.owned.empty()) return false;
   const auto at = std::lower_bound(profile.owned.begin(), profile.owned.end(), product,
                                    [](const OwnedProduct& o, IdHash hash) { return o.product < hash; });
   return at != profile.owned.end() && at->product == product;
@@ -50,7 +47,7 @@ bool Holds(const Condition& condition, const CampaignPlan& plan, const Subject& 
       return false;
     case Condition::Op::kNot: return condition.children.empty() || !Holds(condition.children.front(), plan, subject);
     case Condition::Op::kAttributeRange: {
-      const AttributeValue value = Lookup(subject, condition.index);
+      const AttributeValue& value = Lookup(subject, condition.index);
       const bool number = value.type == AttributeValue::Type::kNumber || value.type == AttributeValue::Type::kBool;
       return number && value.number >= condition.min && value.number <= condition.max;
     }
@@ -70,7 +67,7 @@ Verdict CheckSchedule(const OfferSpec& offer, EventTime at) {
 }
 
 Verdict CheckEligible(const OfferSpec& offer, const CampaignPlan& plan, const Subject& subject) {
-  if (Holds(offer.eligible, plan, subject)) return {};
+  if (offer.eligible.op == Condition::Op::kTrue || Holds(offer.eligible, plan, subject)) return {};
   return {true, Stage::kEligibility, ExclusionReason::kNotEligible, kNever};
 }
 

@@ -19,10 +19,10 @@ struct Verdict {
   EventTime until = kNever;   ///< when it may be back; kNever = unknown or never
 };
 
-/// What conditions look at. Attributes of the event (context) win over the profile's.
+/// What conditions look at: `attributes` by AttributeIndex, unset where nothing is known (FeatureMap::attributes).
 struct Subject {
   const CustomerProfile& profile;
-  std::span<const AttributeUpdate> context;
+  std::span<const AttributeValue> attributes;
   std::uint32_t segment = 0;   ///< stable id; 0 = none
 };
 

@@ -1,24 +1,43 @@
 #include "models/deciding/explanation.h"
 
+#include <algorithm>
+#include <bit>
 #include <cmath>
 
 #include "models/deciding/exploration.h"
 
 namespace offerstream {
 
+using fixed::Lanes4;
+
 void Explain(const ScoreTable& table, ModelIndex model, std::span<const float> x, std::vector<Contribution>& out) {
   out.clear();
   const double* mean = table.mean(model);
   const ResponseView* view = table.model(model).view.get();
   const bool centred = view != nullptr && view->feature_mean.size() == x.size();
-  for (std::size_t j = 1; j < x.size(); ++j) {
-    const double phi = mean[j] * (x[j] - (centred ? view->feature_mean[j] : 0.0));
-    if (phi == 0 || (out.size() == kReasonsMax && std::abs(phi) <= std::abs(out.back().contribution))) continue;
+  double least = 0;   // what a contribution must exceed to be among the reasons
+  const auto consider = [&](std::size_t j, double phi) {
+    if (!(std::abs(phi) > least)) return;
     std::size_t at = out.size();
     while (at > 0 && std::abs(phi) > std::abs(out[at - 1].contribution)) --at;
-    if (at >= kReasonsMax) continue;
     if (out.size() == kReasonsMax) out.pop_back();
     out.insert(out.begin() + static_cast<std::ptrdiff_t>(at), Contribution{static_cast<std::uint16_t>(j), phi, 0});
+    if (out.size() == kReasonsMax) least = std::abs(out.back().contribution);
+  };
+  // Four at a time: nearly always none of them is large enough.
+  std::size_t j = 0;
+  for (; j + 4 <= x.size(); j += 4) {
+    const Lanes4 centre = centred ? fixed::Load4(view->feature_mean.data() + j) : Lanes4{};
+    const Lanes4 phi = fixed::Load4(mean + j) * (fixed::Load4(x.data() + j) - centre);
+    const __m256d large = _mm256_cmp_pd(__m256d(fixed::Abs(phi)), _mm256_set1_pd(least), _CMP_GT_OQ);
+    auto lanes = static_cast<unsigned>(_mm256_movemask_pd(large)) & (j == 0 ? 14u : 15u);   // the bias explains nothing
+    for (; lanes != 0; lanes &= lanes - 1) {
+      const auto lane = static_cast<std::size_t>(std::countr_zero(lanes));
+      consider(j + lane, phi[lane]);
+    }
+  }
+  for (j = std::max<std::size_t>(j, 1); j < x.size(); ++j) {
+    consider(j, mean[j] * (static_cast<double>(x[j]) - (centred ? view->feature_mean[j] : 0.0)));
   }
   for (Contribution& c : out) {
     const double se = std::sqrt(table.diagonal(model)[c.feature]);

@@ -126,10 +126,15 @@ void FeatureMap::GatherAttributes(const CustomerProfile& profile, const Event& e
 
 void FeatureMap::FillCustomer(const CustomerProfile& profile, const Event& event, std::uint8_t segment_slot,
                               std::span<float> x) {
-  assert(x.size() == size());
-  GatherAttributes(profile, event);
   std::array<double, kProfileNumbers> numbers{};
   ProfileNumbers(profile, event.time, feature_numbers_, numbers);
+  FillCustomer(profile, event, segment_slot, numbers, x);
+}
+
+void FeatureMap::FillCustomer(const CustomerProfile& profile, const Event& event, std::uint8_t segment_slot,
+                              std::span<const double, kProfileNumbers> numbers, std::span<float> x) {
+  assert(x.size() == size());
+  GatherAttributes(profile, event);
   const std::size_t minute = MinuteOfDay(event.time);
   const std::uint32_t weekday = Weekday(event.time);
   for (std::size_t j = 0; j < candidate_begin(); ++j) {
@@ -188,9 +193,13 @@ void FeatureMap::FillCandidate(const CustomerProfile& profile, EventTime at, Cha
 }
 
 void FeatureMap::FillSegmentNumbers(const CustomerProfile& profile, EventTime at, std::span<double> raw) {
-  assert(raw.size() == plan_.segments.features.size());
   std::array<double, kProfileNumbers> numbers{};
   ProfileNumbers(profile, at, segment_numbers_, numbers);
+  FillSegmentNumbers(numbers, raw);
+}
+
+void FeatureMap::FillSegmentNumbers(std::span<const double, kProfileNumbers> numbers, std::span<double> raw) const {
+  assert(raw.size() == plan_.segments.features.size());
   for (std::size_t i = 0; i < raw.size(); ++i) raw[i] = numbers[static_cast<std::size_t>(plan_.segments.features[i])];
 }
 

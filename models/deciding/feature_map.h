@@ -30,6 +30,15 @@ class FeatureMap {
 
   /// Fills x[0, candidate_begin) at the event's time. `segment_slot`: 0xff = no segment. REQUIRES: x.size() == size().
   void FillCustomer(const CustomerProfile& profile, const Event& event, std::uint8_t segment_slot, std::span<float> x);
+  /// The same with the numbers of FillNumbers at hand.
+  void FillCustomer(const CustomerProfile& profile, const Event& event, std::uint8_t segment_slot,
+                    std::span<const double, kProfileNumbers> numbers, std::span<float> x);
+  /// Every ProfileNumber that a feature or a segment of the plan uses; the others are left as they are.
+  void FillNumbers(const CustomerProfile& profile, EventTime at, std::span<double, kProfileNumbers> numbers) const {
+    ProfileNumbers(profile, at, feature_numbers_ | segment_numbers_, numbers);
+  }
+  /// Attributes by index as FillCustomer saw them last; unset where neither the event nor the profile knows one.
+  std::span<const AttributeValue> attributes() const { return values_; }
   /// Fills x[candidate_begin, size()) for a channel (kNone: every channel feature is 0). `ordinal`: the number this
   /// impression would have in its cap window, from 1.
   void FillCandidate(const CustomerProfile& profile, EventTime at, ChannelIndex channel, std::uint8_t segment_slot,
@@ -40,6 +49,8 @@ class FeatureMap {
   float first_ordinal() const { return first_ordinal_; }
   /// The raw segment features (SegmentSpec order) at the event's time. REQUIRES: raw.size() == segments.features.size().
   void FillSegmentNumbers(const CustomerProfile& profile, EventTime at, std::span<double> raw);
+  /// The same with the numbers of FillNumbers at hand.
+  void FillSegmentNumbers(std::span<const double, kProfileNumbers> numbers, std::span<double> raw) const;
 
  private:
   const AttributeValue& Attribute(std::uint16_t attribute) const { return values_[attribute]; }

@@ -2,7 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <bit>
 #include <cmath>
+#include <iterator>
+#include <string>
 
 #include "models/deciding/explanation.h"
 #include "models/deciding/exploration.h"
@@ -43,9 +46,9 @@ TEST(ScoreTable, PredictionIsTheQuadraticFormAndModeratedLogit) {
   ScoreTable table(plan);
   table.Adopt(models);
   const std::size_t d = plan->features.size();
-  std::vector<float> x(d), px(d);
+  std::vector<float> x(d);
   for (std::size_t j = 0; j < d; ++j) x[j] = j % 3 == 1 ? 0.0f : static_cast<float>(draws.Normal());
-  const LogitEstimate p = table.Predict(ModelIndex(0), x, px);
+  const LogitEstimate p = table.Predict(ModelIndex(0), FeatureRow(x));
   double z = 0, v = 0;
   for (std::size_t i = 0; i < d; ++i) {
     z += models.responses[0]->mean[i] * x[i];
@@ -56,9 +59,15 @@ TEST(ScoreTable, PredictionIsTheQuadraticFormAndModeratedLogit) {
   EXPECT_NEAR(p.moderated, z / std::sqrt(1 + M_PI * v / 8), 1e-6);
   EXPECT_NEAR(p.probability, 1 / (1 + std::exp(-(.1 + .9 * p.moderated))), 1e-9);
   // The logit with one feature replaced is that of the changed x.
-  const double replaced = table.CalibratedLogitWith(ModelIndex(0), x, p, px, d - 1, .25f);
-  x[d - 1] = .25f;
-  EXPECT_NEAR(replaced, .1 + .9 * table.Predict(ModelIndex(0), x, px).moderated, 1e-5);
+  for (const std::size_t at : {d - 1, std::size_t{1}}) {
+    double mean = p.mean, variance = p.variance;
+    table.Replace(ModelIndex(0), FeatureRow(x), at, .25f, mean, variance);
+    std::vector<float> other = x;
+    other[at] = .25f;
+    const LogitEstimate replaced = table.Predict(ModelIndex(0), FeatureRow(other));
+    EXPECT_NEAR(mean, replaced.mean, 1e-12);
+    EXPECT_NEAR(variance, replaced.variance, 1e-5 * v);
+  }
 }
 
 TEST(ScoreTable, AViewOfAnotherSchemaIsNotUsed) {
@@ -75,19 +84,76 @@ TEST(ScoreTable, AViewOfAnotherSchemaIsNotUsed) {
   EXPECT_EQ(table.diagonal(ModelIndex(0))[1], .1);
 }
 
-TEST(WeightedRows, EqualsTheMatrixProductAtAnyWidth) {
-  Draws draws(1, 2, 4, Purpose::kSimulation);
-  for (const std::size_t n : {1u, 7u, 32u, 64u, 71u}) {
-    std::vector<float> rows(n * n), x(n), out(n);
-    for (float& r : rows) r = static_cast<float>(draws.Normal());
-    for (std::size_t i = 0; i < n; ++i) x[i] = i % 2 ? static_cast<float>(draws.Normal()) : 0.0f;
-    WeightedRows(rows.data(), x.data(), n, out.data());
-    for (std::size_t j = 0; j < n; ++j) {
-      double sum = 0;
-      for (std::size_t i = 0; i < n; ++i) sum += double{rows[i * n + j]} * x[i];
-      EXPECT_NEAR(out[j], sum, 1e-4);
+// Every candidate by the definition, written out.
+TEST(CandidateScorer, ScoresAsTheFormulasSayAndTheBestFourExactly) {
+  CampaignPlan plan = SmallPlan();
+  for (std::size_t o = 0; o < 14; ++o) {   // groups of twelve, of four and a rest
+    OfferSpec offer = plan.offers[o % 3];
+    offer.id = "more-" + std::to_string(o);
+    offer.value = 10 + 3 * static_cast<double>(o);
+    plan.offers.push_back(offer);
+  }
+  plan.Index();
+  const auto shared = Shared(std::move(plan));
+  Draws draws(1, 2, 5, Purpose::kSimulation);
+  AdoptedModels models;
+  for (std::size_t m = 0; m < shared->models(); ++m) models.responses.push_back(DenseView(*shared, ModelIndex(m), draws));
+  ScoreTable table(shared);
+  table.Adopt(models);
+  CandidateScorer scorer(*shared, table);
+  const std::size_t d = shared->features.size(), base = shared->features.candidate_begin;
+  std::vector<std::vector<float>> x(2, std::vector<float>(d));
+  for (std::size_t j = 0; j < d; ++j) {
+    x[0][j] = j % 3 == 2 ? 0.0f : static_cast<float>(draws.Normal());
+    x[1][j] = j < base ? x[0][j] : static_cast<float>(draws.Normal());
+  }
+  const double penalty[2] = {.1, .3};
+  scorer.SetCustomer(std::span<const float>(x[0]).first(base));
+  for (std::size_t c = 0; c < 2; ++c) {
+    scorer.SetChannel(ChannelIndex(c), std::span<const float>(x[c]).subspan(base), penalty[c]);
+  }
+  std::vector<Candidate> list;
+  for (std::size_t o = 0; o < shared->offers.size(); ++o) {
+    for (std::size_t c = 0; c < 2; ++c) {
+      list.emplace_back();
+      list.back().offer = OfferIndex(o);
+      list.back().channel = ChannelIndex(c);
     }
   }
+  scorer.Score(list);
+  std::size_t exact = 0;
+  for (const Candidate& c : list) {
+    const OfferSpec& offer = shared->offers[c.offer.value];
+    const ModelIndex m = shared->ModelOf(c.offer, offer.goal);
+    const ResponseView& view = *models.responses[m.value];
+    const std::vector<float>& features = x[c.channel.value];
+    double z = 0, whole = 0, diagonal = 0;
+    for (std::size_t i = 0; i < d; ++i) {
+      z += view.mean[i] * features[i];
+      diagonal += double{view.covariance[i * d + i]} * features[i] * features[i];
+      for (std::size_t j = 0; j < d; ++j) whole += double{view.covariance[i * d + j]} * features[i] * features[j];
+    }
+    const bool found = scorer.ExactVariance(c.offer, c.channel) >= 0;
+    exact += found;
+    const double v = found ? whole : diagonal;
+    const double p = fixed::Logistic(view.calibration_a + view.calibration_b * z / std::sqrt(1 + M_PI * v / 8));
+    EXPECT_NEAR(c.probability, p, 1e-6);
+    EXPECT_NEAR(c.probability_se, p * (1 - p) * std::sqrt(v), 1e-6);
+    EXPECT_NEAR(c.score, p * offer.value * offer.lever - penalty[c.channel.value], 1e-4);
+    EXPECT_NEAR(c.score_sd, offer.value * offer.lever * c.probability_se, 1e-9);
+  }
+  EXPECT_EQ(exact, kExact);
+}
+
+TEST(FixedLanes, HaveTheBitsOfTheScalarFunctions) {
+  Draws draws(1, 2, 6, Purpose::kSimulation);
+  const double edges[] = {0.0, -0.0, 745.0, -745.0, -744.9, 709.7, 709.79, -1e300, 1e300, HUGE_VAL, -HUGE_VAL, 1e-320};
+  for (std::size_t n = 0; n < 20'000; ++n) {
+    const double x = n < std::size(edges) ? edges[n] : draws.Normal() * (n % 3 == 0 ? 1 : n % 3 == 1 ? 20 : 300);
+    EXPECT_EQ(std::bit_cast<std::uint64_t>(fixed::Exp(x)), std::bit_cast<std::uint64_t>(fixed::Exp(fixed::Same4(x))[n % 4])) << x;
+    EXPECT_EQ(std::bit_cast<std::uint64_t>(fixed::Logistic(x)), std::bit_cast<std::uint64_t>(fixed::Logistic(fixed::Same4(x))[n % 4])) << x;
+  }
+  EXPECT_TRUE(std::isnan(fixed::Exp(fixed::Same4(NAN))[0]));
 }
 
 TEST(SiblingPrior, PoolsMeansByPrecisionAndAddsTheirSpread) {

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "models/deciding/experiment.h"
+#include "models/deciding/feature_map.h"
 #include "tests/support/fold_world.h"
 
 namespace offerstream {
@@ -10,7 +11,14 @@ namespace {
 
 struct EligibilityTest : ::testing::Test {
   EligibilityTest() : plan(SmallPlan()) { profile.channels.resize(2); }
-  bool Holds(const Condition& c) { return offerstream::Holds(c, plan, Subject{profile, context, segment}); }
+  bool Holds(const Condition& c) {
+    FeatureMap features(plan);
+    Event event;
+    event.attributes = context;
+    std::vector<float> x(features.size());
+    features.FillCustomer(profile, event, 0xff, x);
+    return offerstream::Holds(c, plan, Subject{profile, features.attributes(), segment});
+  }
   static Condition Range(std::uint16_t attribute, double min, double max) {
     Condition c;
     c.op = Condition::Op::kAttributeRange;
