@@ -128,6 +128,12 @@ void AddReplay(CLI::App& app, Chosen& chosen) {
                      "one line when a label is final: what was said before, and what came");
   command.add_option("--report", options->report, "what was found, as JSON");
   command.add_option("--html", options->html, "the same as one page with tables and charts, for screen and paper");
+  command.add_option("--challenger", options->challengers,
+                     "batch learners beside the online model, in the report: random-forest, boosting")
+      ->delimiter(',')
+      ->check(CLI::IsMember({"random-forest", "boosting"}));
+  command.add_option("--challenger-every", options->challenger_every, "labels between two refits (at least 1 % of those so far)")
+      ->check(CLI::Range(100, 10'000'000));
   command.add_option("--models", options->models, "complete model snapshots, one a line, in hexadecimal");
   command.add_option("--dead-letters", options->dead_letters, "records that are no events, with file, line and reason");
   command.add_option("--state", options->state, "keep the profiles in this directory (default: in memory)");

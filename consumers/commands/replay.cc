@@ -4,12 +4,15 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <memory>
+#include <span>
 #include <unordered_map>
 
 #include "consumers/config/config.h"
 #include "consumers/offline/lockstep.h"
 #include "consumers/offline/report/report.h"
 #include "consumers/offline/report/report_page.h"
+#include "consumers/offline/study.h"
 #include "consumers/offline/text_output.h"
 #include "consumers/wire/csv_reader.h"
 #include "consumers/wire/decision_encoder.h"
@@ -62,6 +65,17 @@ class Replay {
       auto opened = OpenRocksDbStore(options_.state, 256u << 20);
       if (!opened) return tl::unexpected(opened.error());
       store_ = std::move(opened->store);
+    }
+    if (!options_.report.empty() || !options_.html.empty()) {
+      StudyOptions study;
+      for (const TreeSettings::Kind kind : {TreeSettings::Kind::kForest, TreeSettings::Kind::kBoosting}) {
+        for (const std::string& name : options_.challengers) {
+          if (name == Name(kind)) study.challengers.push_back(kind);
+        }
+      }
+      study.schedule.every = options_.challenger_every;
+      study.schedule.seed = plan_->explore.seed;
+      study_ = std::make_unique<Study>(plan_, study);
     }
     LockstepOptions lockstep;
     lockstep.shards = options_.shards;
@@ -132,8 +146,10 @@ class Replay {
         caps_.Line(fmt::format("{{\"key\":{},\"value\":{}}}", JsonText(key), text_.empty() ? "null" : text_));
       };
     }
-    if (predictions_.on()) {
-      sink.label = [this](const Observation& row, const Event& event) {
+    if (predictions_.on() || study_) {
+      sink.label = [this](const Observation& row, std::span<const float> x, const Event& event) {
+        if (study_ && study_status_) study_status_ = study_->Label(row, x);
+        if (!predictions_.on()) return;
         predictions_.Line(PredictionLine(model_ids_, row, row.instant ? JsonText(event.event_id) : EventOf(row.exposure)));
       };
     }
@@ -185,7 +201,9 @@ class Replay {
 
   Status WriteReport() {
     const auto models = engine_->Reports();
-    const std::string json = ReportJson({*plan_, input_, engine_->counters(), models, engine_->models()});
+    if (!study_status_) return study_status_;
+    if (Status status = study_->Finish(); !status) return status;
+    const std::string json = ReportJson({*plan_, input_, engine_->counters(), models, engine_->models(), study_.get()});
     if (!options_.report.empty()) {
       TextOutput report;
       if (Status status = report.Open(options_.report); !status) return status;
@@ -225,6 +243,8 @@ class Replay {
   TextOutput decisions_{}, caps_{}, predictions_{}, dead_{};
   std::unique_ptr<StateStore> store_{};
   std::unique_ptr<Lockstep> engine_{};
+  std::unique_ptr<Study> study_{};   // null: no report is wanted
+  Status study_status_{};
   InputReport input_{};
   std::map<IdHash, std::string> model_ids_{};
   std::unordered_map<std::uint64_t, Shown> shown_{};   // only looked up, never walked

@@ -13,6 +13,8 @@ struct ReplayOptions {
   std::vector<std::string> inputs{};      ///< files (.gz .zst by name) or "-": stdin
   std::string decisions{}, caps{}, predictions{}, report{}, html{}, models{}, dead_letters{};
   std::string state{};                    ///< directory of a store; empty: in memory
+  std::vector<std::string> challengers{}; ///< of the report: random-forest, boosting
+  std::uint32_t challenger_every = 1000;  ///< labels between two refits
   std::size_t shards = 1, observation_partitions = 1;
   std::map<std::string, std::string> set{};
 };

@@ -79,7 +79,7 @@ struct Lockstep::Impl {
   void Learn(const Observation& row, const ObservationBatch& batch, const Event& event) {
     // Every partition tells a birth once, and only the first counts: one birth whatever the number of shards.
     if (row.kind == ObservationKind::kBirth && !born.insert(row.model).second) return;
-    if (row.kind == ObservationKind::kMature && sink.label) sink.label(row, event);
+    if (row.kind == ObservationKind::kMature && sink.label) sink.label(row, batch.Features(row), event);
     learners[row.model % learners.size()].Apply(row, batch.Features(row), observed);
     ++observed;
   }

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "models/decision_fold.h"
@@ -28,8 +29,9 @@ struct LockstepOptions {
 struct LockstepSink {
   std::function<void(const Decision&)> decision{};
   std::function<void(const CapChange&)> cap{};
-  /// A label became final (kMature): `event` is the one being folded (instant labels belong to it).
-  std::function<void(const Observation&, const Event& event)> label{};
+  /// A label became final (kMature): `event` is the one being folded (instant labels belong to it), `x` the features of
+  /// decision time; the span holds during the call.
+  std::function<void(const Observation&, std::span<const float> x, const Event& event)> label{};
 };
 
 /// One thread. Event time only: a round (publish and adopt) happens before an event when `learning.snapshot` says so:

@@ -46,6 +46,9 @@ struct Factors {
   std::int64_t rows = 0;
 
   std::size_t count() const { return explained.size(); }
+  /// Of the k-th kept variable and factor f.
+  double loading(std::size_t k, std::size_t f) const { return loadings(static_cast<Eigen::Index>(k), static_cast<Eigen::Index>(f)); }
+  double weight(std::size_t k, std::size_t f) const { return weights(static_cast<Eigen::Index>(k), static_cast<Eigen::Index>(f)); }
   /// Scores of one row of all variables (as it was added); `scores` has count() places. O(kept x count).
   void Score(std::span<const double> row, std::span<double> scores) const;
 };

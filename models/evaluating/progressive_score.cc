@@ -82,6 +82,16 @@ ProgressiveScore::F1 ProgressiveScore::BestF1() const {
   return best;
 }
 
+std::vector<ProgressiveScore::Bin> ProgressiveScore::Bins() const {
+  std::vector<Bin> bins;
+  for (std::size_t k = kBins; k-- > 0;) {
+    if (!(positive_[k] + negative_[k] > 0)) continue;
+    const double unit = 1.0 / weight_;
+    bins.push_back({FloorOf(k), MiddleOf(k), positive_[k] * unit, negative_[k] * unit});
+  }
+  return bins;
+}
+
 double ProgressiveScore::LogLoss() const { return total_ > 0 ? loss_ / total_ : 0; }
 double ProgressiveScore::LogLossRatio() const { return base_loss_ > 0 ? loss_ / base_loss_ : 1; }
 double ProgressiveScore::Calibration() const { return outcome_ > 0 ? predicted_ / outcome_ : 1; }

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <vector>
 
 #include "models/domain/bytes.h"
 
@@ -38,6 +39,12 @@ class ProgressiveScore {
   /// Area under the cumulative lift curve: share / 2 + (1 - share) AUC.
   double Alift() const;
   F1 BestF1() const;
+  /// An occupied bin: its lower edge and middle as probabilities, and the (decayed) labels in it.
+  struct Bin {
+    double floor = 0, middle = 0, positives = 0, negatives = 0;
+  };
+  /// From the highest prediction down: what gain, calibration and threshold curves are made of.
+  std::vector<Bin> Bins() const;
   /// Mean log-loss (p within [1e-6, 1 - 1e-6]); 0 without labels.
   double LogLoss() const;
   /// Log-loss over that of the base rate; 1 without labels.

@@ -53,17 +53,18 @@ Status Challenge::Add(EventTime exposed, EventTime known, std::span<const float>
     epochs_[e].said.push_back({p, base_rate});
     break;
   }
-  // Labels of one outcome come in the order of their exposures: fits older than the one before the last used are done.
-  while (epochs_.size() > 2 && epochs_[2].used && epochs_.front().rows.size() == 0) epochs_.pop_front();
   const auto due = std::max<std::int64_t>(schedule_.every, labels_ / kRefitParts);
-  return labels_ - refitted_at_ >= due && epochs_.size() < kFitsAlive ? Refit(known) : Status{};
+  return labels_ - refitted_at_ >= due ? Refit(known) : Status{};
 }
 
 Status Challenge::Refit(EventTime now) {
   for (Epoch& epoch : epochs_) {
     if (Status status = ScorePending(epoch); !status) return status;
   }
+  // Labels of one outcome come in the order of their exposures: fits older than the one before the last used are done.
+  while (epochs_.size() > 2 && epochs_[2].used) epochs_.pop_front();
   refitted_at_ = labels_;
+  if (epochs_.size() >= kFitsAlive) return {};
   rows_.KeepLast(schedule_.rows_max);
   const bool search = searched_at_ == 0 || labels_ >= 2 * searched_at_;
   if (search) searched_at_ = labels_;

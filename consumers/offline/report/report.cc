@@ -11,9 +11,12 @@ std::string ReportJson(const ReportParts& p) {
       {"input", report::InputJson(p.input)},
       {"events", report::EventsJson(p.counters)},
       {"decisions", report::DecisionsJson(p.plan, p.counters)},
-      {"models", report::Array(p.models, report::ModelJson)},
+      {"models", report::Array(p.models, [&](const ModelReport& m) {
+         return report::ModelJson(m, p.study == nullptr ? nullptr : p.study->Find(m.id));
+       })},
       {"segments", report::SegmentsJson(p.plan, p.adopted.segments.get())},
       {"caps", report::CapsJson(p.plan, p.adopted.caps.get())},
+      {"factors", p.study == nullptr ? "" : report::FactorsJson(*p.study)},
       {"experiment", report::ExperimentJson(p.adopted.lift.get())},
   };
   std::string out = "{";

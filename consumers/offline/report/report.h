@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "consumers/offline/study.h"
 #include "models/domain/campaign_plan.h"
 #include "models/fold_output.h"
 #include "models/learning_fold.h"
@@ -27,6 +28,7 @@ struct ReportParts {
   const FoldCounters& counters;
   const std::vector<ModelReport>& models;
   const AdoptedModels& adopted;
+  const Study* study = nullptr;  ///< null: no studies were made
 };
 
 /// One JSON object, a top-level field a line and group, readable for people. Rates come with the counts they are made of.

@@ -1,21 +1,145 @@
 #include "consumers/offline/report/report_sections.h"
 
-#include <fmt/format.h>
+#include <algorithm>
+#include <cmath>
 
 #include "consumers/offline/report/json_text.h"
-#include "metrics/health.h"
+#include "models/evaluating/agreement.h"
 
 namespace offerstream::report {
+namespace {
 
-std::string ModelJson(const ModelReport& m) {
-  return fmt::format(
-      "{{\"id\": {}, \"version\": {}, \"observations\": {}, \"n\": {}, \"positives\": {}, \"auc\": {}, \"log_loss_ratio\": {}, "
-      "\"calibration\": {}, \"rejected\": {}, \"drift_alarms\": {}, \"drivers\": {}}}",
-      JsonText(m.id), m.version, m.observations, m.labels, m.positives, Number(m.auc), Number(m.log_loss_ratio),
-      Number(m.calibration_ratio), m.rejected, m.drift_alarms, Array(m.drivers, [](const ModelReport::Driver& d) {
-        return fmt::format("{{\"feature\": {}, \"coefficient\": {}, \"odds_ratio\": {}, \"low\": {}, \"high\": {}, \"z\": {}}}",
-                           JsonText(d.feature), Number(d.coefficient), Number(d.odds_ratio), Number(d.low), Number(d.high), Number(d.z));
-      }));
+constexpr std::size_t kCurvePoints = 40, kCalibrationParts = 10, kImportancesShown = 30, kTop = 5;
+constexpr double kNormal95 = 1.959963984540054;
+
+std::string F1Json(const PredictionRecord& record) {
+  const HonestF1::Standing& h = record.honest.standing();
+  const ProgressiveScore::F1 best = record.score.BestF1();
+  Object hindsight;
+  hindsight.Real("threshold", best.threshold).Real("f1", best.f1).Real("precision", best.precision).Real("recall", best.recall);
+  Object out;
+  out.Real("threshold", h.threshold).Real("f1", h.f1()).Real("precision", h.precision()).Real("recall", h.recall());
+  return out.Count("n", h.judged).Count("positives", h.positives).Add("hindsight", hindsight.str()).str();
+}
+
+void AddQuality(Object& out, const PredictionRecord& record) {
+  const ProgressiveScore& s = record.score;
+  out.Count("n", s.labels()).Count("positives", s.positives()).Real("auc", s.Auc()).Real("log_loss", s.LogLoss());
+  out.Real("calibration", s.Calibration()).Real("alift", s.Alift()).Add("f1", F1Json(record));
+}
+
+// Some forty thresholds, evenly spaced in the share of customers they choose.
+std::string ThresholdsJson(const ProgressiveScore& score) {
+  const std::vector<ProgressiveScore::Bin> bins = score.Bins();
+  double all = 0, positives = 0;
+  for (const auto& bin : bins) {
+    all += bin.positives + bin.negatives;
+    positives += bin.positives;
+  }
+  std::vector<std::string> points;
+  double shown = 0, hits = 0, next = 0;
+  for (std::size_t k = 0; k < bins.size(); ++k) {
+    shown += bins[k].positives + bins[k].negatives;
+    hits += bins[k].positives;
+    if (shown < next && k + 1 < bins.size()) continue;
+    next = shown + all / static_cast<double>(kCurvePoints);
+    Object point;
+    point.Real("threshold", bins[k].floor).Real("share", shown / all).Real("caught", positives > 0 ? hits / positives : 0);
+    points.push_back(point.Real("precision", hits / shown).Real("f1", 2 * hits / (shown + positives)).str());
+  }
+  return Array(points, [](const std::string& p) { return p; });
+}
+
+// Tenths by prediction: what was said and what came, with Wilson's interval.
+std::string CalibrationJson(const ProgressiveScore& score) {
+  const std::vector<ProgressiveScore::Bin> bins = score.Bins();
+  double all = 0;
+  for (const auto& bin : bins) all += bin.positives + bin.negatives;
+  std::vector<std::string> parts;
+  double n = 0, said = 0, came = 0;
+  for (std::size_t k = bins.size(); k-- > 0;) {
+    const double in_bin = bins[k].positives + bins[k].negatives;
+    n += in_bin;
+    said += in_bin * bins[k].middle;
+    came += bins[k].positives;
+    if (n < all / static_cast<double>(kCalibrationParts) && k > 0) continue;
+    const double p = came / n, z2 = kNormal95 * kNormal95;
+    const double middle = (p + z2 / (2 * n)) / (1 + z2 / n);
+    const double half = kNormal95 * std::sqrt(p * (1 - p) / n + z2 / (4 * n * n)) / (1 + z2 / n);
+    Object part;
+    part.Real("n", std::nearbyint(n)).Real("predicted", said / n).Real("observed", p);
+    parts.push_back(part.Real("low", middle - half).Real("high", middle + half).str());
+    n = said = came = 0;
+  }
+  return Array(parts, [](const std::string& p) { return p; });
+}
+
+std::string ImportancesJson(const ChallengeStanding& s, const std::vector<double>& online, const ModelReport& m) {
+  std::vector<std::size_t> order(s.mean_abs_shap.size());
+  for (std::size_t j = 0; j < order.size(); ++j) order[j] = j;
+  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return s.mean_abs_shap[a] > s.mean_abs_shap[b]; });
+  order.resize(std::min(order.size(), kImportancesShown));
+  return Array(order, [&](std::size_t j) {
+    Object out;
+    out.Text("feature", m.drivers[j + 1].feature).Real("total_gain", s.total_gain[j]).Real("mean_abs_shap", s.mean_abs_shap[j]);
+    return out.Real("online", online[j]).str();
+  });
+}
+
+std::string ChallengerJson(const ChallengeStanding& s, const ModelReport& m, const ModelStudy& study) {
+  Object out, online, settings;
+  out.Text("name", Name(s.kind));
+  AddQuality(out, s.challenger);
+  AddQuality(online, s.online);
+  out.Add("online_same_rows", online.str());
+  // Above 0 the challenger's log-loss is higher.
+  Object gap;
+  gap.Real("mean", s.loss_gap).Real("low", s.loss_gap - kNormal95 * s.loss_gap_se).Real("high", s.loss_gap + kNormal95 * s.loss_gap_se);
+  out.Add("log_loss_behind_online", gap.str());
+  const bool ahead = s.rows > 0 && s.loss_gap + kNormal95 * s.loss_gap_se < 0, behind = s.loss_gap - kNormal95 * s.loss_gap_se > 0;
+  out.Text("verdict", ahead ? "challenger ahead" : behind ? "online ahead" : "no difference shown");
+  out.Count("fits", s.refits).Count("searches", s.searches);
+  settings.Count("depth", static_cast<std::int64_t>(s.settings.depth)).Real("min_child_weight", s.settings.min_child_weight);
+  settings.Real("lambda", s.settings.lambda);
+  if (s.kind == TreeSettings::Kind::kForest) settings.Count("trees", static_cast<std::int64_t>(s.settings.trees));
+  else settings.Real("eta", s.settings.eta).Count("rounds", static_cast<std::int64_t>(s.settings.rounds));
+  out.Add("settings", settings.str());
+  if (s.mean_abs_shap.size() + 1 != m.drivers.size()) return out.str();
+  std::vector<double> strength;  // of the online model: abs(m_j) sd(x_j)
+  for (std::size_t j = 0; j < s.mean_abs_shap.size(); ++j) {
+    strength.push_back(std::abs(m.drivers[j + 1].coefficient) * study.deviation(j + 1));
+  }
+  Object agreement;
+  agreement.Real("rank_correlation_shap", RankCorrelation(strength, s.mean_abs_shap));
+  agreement.Real("rank_correlation_gain", RankCorrelation(strength, s.total_gain));
+  agreement.Count("shared_of_top_5", static_cast<std::int64_t>(SharedTop(strength, s.mean_abs_shap, kTop)));
+  return out.Add("agreement", agreement.str()).Add("importances", ImportancesJson(s, strength, m)).str();
+}
+
+}  // namespace
+
+std::string ModelJson(const ModelReport& m, const ModelStudy* study) {
+  Object out;
+  out.Text("id", m.id).Count("version", m.version).Count("observations", m.observations).Count("n", m.labels);
+  out.Count("positives", m.positives).Real("auc", m.auc).Real("log_loss_ratio", m.log_loss_ratio);
+  out.Real("calibration", m.calibration_ratio).Count("rejected", m.rejected).Count("drift_alarms", m.drift_alarms);
+  if (study != nullptr) {
+    const ProgressiveScore& score = study->record.score;
+    out.Real("log_loss", score.LogLoss()).Real("alift", score.Alift()).Add("f1", F1Json(study->record));
+    out.Add("thresholds", ThresholdsJson(score)).Add("calibration_curve", CalibrationJson(score));
+  }
+  out.Add("drivers", Array(m.drivers, [&](const ModelReport::Driver& d) {
+    const auto j = static_cast<std::size_t>(&d - m.drivers.data());
+    Object driver;
+    driver.Text("feature", d.feature).Real("coefficient", d.coefficient).Real("odds_ratio", d.odds_ratio);
+    driver.Real("low", d.low).Real("high", d.high).Real("z", d.z);
+    if (study != nullptr && j < study->feature_sum.size()) driver.Real("strength", std::abs(d.coefficient) * study->deviation(j));
+    return driver.str();
+  }));
+  if (study != nullptr && study->challenge) {
+    out.Add("challengers", Array(study->challenge->standings(), [&](const ChallengeStanding& s) { return ChallengerJson(s, m, *study); }));
+  }
+  return out.str();
 }
 
 }  // namespace offerstream::report

@@ -18,8 +18,11 @@ std::string DecisionsJson(const CampaignPlan& plan, const FoldCounters& counters
 /// Counts of the arms and the lift of the policy over the holdout; null without.
 std::string ExperimentJson(const LiftView* view);
 // report_models.cc
-/// One model: counts, quality, drivers.
-std::string ModelJson(const ModelReport& model);
+/// One model: counts, quality, drivers; with a study, curves and challengers, too.
+std::string ModelJson(const ModelReport& model, const ModelStudy* study);
+// report_studies.cc
+/// Factors of the numeric features: loadings, communalities, eigenvalues beside chance; empty when there are none to look for.
+std::string FactorsJson(const Study& study);
 // report_segments.cc
 /// How many segments, and what each is like.
 std::string SegmentsJson(const CampaignPlan& plan, const SegmentView* view);
