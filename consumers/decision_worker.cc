@@ -124,7 +124,10 @@ Status DecisionWorker::RecoverMissing() {
       Pause(250);
       return {};
     }
-    missing_.pop_back();
+    // Not when the transaction that writes an older plan's rows was given up: then it starts over.
+    if (partitions_.contains(partition)) std::erase(missing_, partition);
+    // Recovery takes its time: the group is attended between partitions.
+    if (Status attended = AttendOwnership(); !attended) return attended;
   }
   ready_ = !partitions_.empty();
   return {};
@@ -302,8 +305,9 @@ Status DecisionWorker::CommitAll(bool write_all, std::vector<OwnedPartition*> me
   const auto waiting = std::chrono::steady_clock::now();
   if (Status sent = outbox_.SendPositions(positions); !sent) return GiveUp(sent.error());
   if (PassFailpoint(Step::kCommit)) return GiveUp({Code::kKafkaAborted, 0, "failpoint commit"});
-  Error why;
-  Outbox::Outcome outcome = outbox_.Commit(why);
+  Error why{Code::kKafkaUnknownOutcome, 0, "failpoint"};
+  Outbox::Outcome outcome = PassFailpoint(Step::kCommitRequest) ? Outbox::Outcome::kUnknown : outbox_.Commit(why);
+  if (PassFailpoint(Step::kCommitAnswer)) outcome = Outbox::Outcome::kUnknown;
   totals_.commit_seconds += Seconds(waiting);
   open_ = false;
   if (outcome == Outbox::Outcome::kAborted) return GiveUp(why);
@@ -327,7 +331,11 @@ Status DecisionWorker::CommitAll(bool write_all, std::vector<OwnedPartition*> me
   CountLatency(totals_.last_commit_wall_ms);
   committed_counts_ = counts_;
   Publish();
-  return {};
+  if (outbox_.Clean()) return {};
+  // A request that was sent twice or is still under way could end the next transaction (KAFKA-17754): a new epoch fences it.
+  Log(LogLevel::kWarn, fmt::format("shard {}: a request of the transaction was repeated or not answered; making the producer anew", shard_));
+  Count("unclean");
+  return outbox_.Recycle();
 }
 
 bool DecisionWorker::StoreAll() {

@@ -54,8 +54,8 @@ std::vector<Point> Parse(std::string_view text) {
   return points;
 }
 
-const std::vector<Point>& Points() {
-  static const std::vector<Point> points = [] {
+std::vector<Point>& Points() {
+  static std::vector<Point> points = [] {
     const char* text = std::getenv("OFFERSTREAM_FAILPOINT");
     return text == nullptr ? std::vector<Point>{} : Parse(text);
   }();
@@ -73,6 +73,8 @@ std::string_view Name(Step step) {
     case Step::kShare: return "share";
     case Step::kOffsets: return "offsets";
     case Step::kCommit: return "commit";
+    case Step::kCommitRequest: return "commit.request";
+    case Step::kCommitAnswer: return "commit.answer";
     case Step::kStore: return "store";
     case Step::kStored: return "stored";
     case Step::kLoad: return "load";
@@ -81,6 +83,11 @@ std::string_view Name(Step step) {
     case Step::kLearnStore: return "learn.store";
   }
   return "";
+}
+
+void SetFailpoints(std::string_view text) {
+  Points() = Parse(text);
+  for (std::atomic<std::uint64_t>& n : passages) n = 0;
 }
 
 bool PassFailpoint(Step step) {

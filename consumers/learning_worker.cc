@@ -66,6 +66,11 @@ Status LearningWorker::Load(std::int32_t partition) {
   if (!models) return tl::unexpected(models.error());
   if (!models->found) {
     if (Status loaded = LoadPublished(partition, *models); !loaded) return loaded;
+    if (models->found) {
+      // Whole, at once: a round stores only what has changed since, and what is stored must stand alone.
+      const std::vector<std::pair<std::string, std::string>> rows(models->models.begin(), models->models.end());
+      if (Status kept = environment_.store->WriteModels(partition, rows, models->floor); !kept) return kept;
+    }
   }
   auto bounds = environment_.logs->Bounds(environment_.config->ObservationsTopic(), partition);
   if (!bounds) return tl::unexpected(bounds.error());
@@ -148,6 +153,7 @@ Status LearningWorker::Turn(int wait_ms) {
   for (std::size_t i = 0; i < batch_.count; ++i) {
     if (Status folded = FoldRecord(batch_.records[i]); !folded) return folded;
   }
+  for (const LogEnd& end : batch_.ends) owned_[static_cast<std::size_t>(end.partition)].read_to = end.offset;
   const LearningSpec& learning = environment_.plan->learning;
   const std::int64_t now = environment_.clock->SteadyMs();
   const bool due = now - round_began_ms_ >= learning.snapshot_every || round_observations_ >= learning.snapshot_observations;
@@ -257,7 +263,20 @@ Status LearningWorker::Run(const std::atomic<bool>& stop) {
   return stream_ == nullptr ? Status{} : EndRound();
 }
 
+/// Records between what is learned and the end, over all partitions; -1 while one is unknown.
+std::int64_t LearningWorker::Lag() const {
+  if (stream_ == nullptr) return -1;
+  std::int64_t lag = 0;
+  for (std::size_t p = 0; p < owned_.size(); ++p) {
+    const std::int64_t end = stream_->KnownEnd(static_cast<std::int32_t>(p));
+    if (end < 0) return -1;
+    lag += std::max<std::int64_t>(0, end - std::max(owned_[p].next, owned_[p].read_to));
+  }
+  return lag;
+}
+
 void LearningWorker::Publish() {
+  totals_.lag = Lag();
   const std::int64_t now = environment_.clock->SteadyMs();
   if (now - reported_ms_ >= kReportMs) {
     reported_ms_ = now;

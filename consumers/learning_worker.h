@@ -46,7 +46,8 @@ class LearningWorker {
     std::shared_ptr<const CampaignPlan> plan{};
     std::unique_ptr<DecisionEncoder> encoder{};
     std::string control{};            // the control record in force; empty: none met yet
-    std::int64_t next = 0;
+    std::int64_t next = 0;            // offsets below are in the models
+    std::int64_t read_to = 0;         // as next, or beyond where the log has no more records (transaction markers)
     bool moved = false, control_moved = false;
     std::map<std::string, std::string> caps_told{};
   };
@@ -56,6 +57,7 @@ class LearningWorker {
   Status FoldRecord(const Record& record);
   Status PublishModels(std::int32_t partition, Owned& owned, std::vector<std::pair<std::string, std::string>>& rows);
   Status PublishCaps(const CapView& caps, Owned& owned);
+  std::int64_t Lag() const;
   void Publish();
 
   const ShardEnvironment& environment_;

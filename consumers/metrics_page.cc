@@ -151,7 +151,9 @@ void AddDecisions(const Totals& sum, const CampaignPlan& plan, std::uint32_t max
 }
 
 void AddLearning(const ServiceView& service, const CampaignPlan& plan, MetricsPage& page) {
-  for (const ModelReport& m : service.learner().models) {
+  const LearnerView learner = service.learner();
+  if (learner.lag >= 0) page.Set("offerstream_learner_lag_records", static_cast<double>(learner.lag));
+  for (const ModelReport& m : learner.models) {
     page.Set("offerstream_observations_total", {m.id}, static_cast<double>(m.observations));
     page.Set("offerstream_model_log_loss_ratio", {m.id}, m.log_loss_ratio);
     page.Set("offerstream_model_calibration_ratio", {m.id}, m.calibration_ratio);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <functional>
 #include <optional>
 #include <random>
 #include <string>
@@ -70,7 +71,8 @@ class Recovery {
   }
   Status Load(std::int64_t from, std::optional<TxnSeq> wanted);
   Status Settle(const CommittedPosition& c);
-  Status ReadJournal(const FoldPosition& floor, TxnSeq to, const CampaignPlan& plan, std::vector<JournalRecord>& tail);
+  Status ReadJournal(const FoldPosition& floor, TxnSeq to, const CampaignPlan& plan,
+                     const std::function<Status(const JournalRecord&)>& each);
   Status Refold(RecoveredPartition& made);
   Status RefoldOne(RecoveredPartition& made, const JournalRecord& record);
   Status RefoldRecord(RecoveredPartition& made, const JournalRecord& journal, const Record& record);
@@ -194,7 +196,9 @@ Status Recovery::Settle(const CommittedPosition& c) {
   return {};
 }
 
-Status Recovery::ReadJournal(const FoldPosition& floor, TxnSeq to, const CampaignPlan& plan, std::vector<JournalRecord>& tail) {
+/// Hands the journal's records from the floor to `to` to `each`, none missing, one in memory at a time.
+Status Recovery::ReadJournal(const FoldPosition& floor, TxnSeq to, const CampaignPlan& plan,
+                             const std::function<Status(const JournalRecord&)>& each) {
   auto bounds = env_.logs->Bounds(config_.JournalTopic(), partition_);
   if (!bounds) return tl::unexpected(bounds.error());
   JournalReader reader;
@@ -215,8 +219,8 @@ Status Recovery::ReadJournal(const FoldPosition& floor, TxnSeq to, const Campaig
       failed = Disagree(fmt::format("{} has transaction {} where {} is due", config_.JournalTopic(), record.seq, next));
       return false;
     }
-    tail.push_back(record);
-    return next++ < to;
+    failed = each(record);
+    return failed && next++ < to;
   });
   if (!failed) return failed;
   if (!read) return read;
@@ -295,14 +299,13 @@ Status Recovery::RefoldOne(RecoveredPartition& made, const JournalRecord& journa
   }
   made.position = position;
   made.state->Refolded(position, made.refolded_events - before);
+  made.state->EndTransaction();   // clean customers met on the way leave memory again
   return {};
 }
 
 Status Recovery::Refold(RecoveredPartition& made) {
   const PartitionMeta& meta = made.meta;
   if (meta.floor.seq >= meta.committed.seq) return {};
-  std::vector<JournalRecord> tail;
-  if (Status read = ReadJournal(meta.floor, meta.committed.seq, *made.plan, tail); !read) return read;
   for (const InputConfig& input : config_.events) {
     decoders_.push_back(std::make_unique<EventDecoder>(made.plan, env_.mappings[decoders_.size()], input.reject_key_mismatch));
   }
@@ -314,13 +317,14 @@ Status Recovery::Refold(RecoveredPartition& made) {
   made.fold->SetAccount(std::move(account));
   made.position = meta.floor;
   made.position.offsets.resize(config_.events.size());
-  for (const JournalRecord& journal : tail) {
+  Status read = ReadJournal(meta.floor, meta.committed.seq, *made.plan, [&](const JournalRecord& journal) -> Status {
     if (journal.plan_epoch != made.plan->epoch) {
       return Disagree(fmt::format("transaction {} of the tail is of plan epoch {}, the checkpoint of {}", journal.seq,
                                   journal.plan_epoch, made.plan->epoch));
     }
-    if (Status one = RefoldOne(made, journal); !one) return one;
-  }
+    return RefoldOne(made, journal);
+  });
+  if (!read) return read;
   if (made.position.offsets != meta.committed.offsets) {
     return Disagree(fmt::format("the tail ends at input offsets {} but committed are {}", Offsets(made.position.offsets),
                                 Offsets(meta.committed.offsets)));

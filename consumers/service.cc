@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <charconv>
 #include <chrono>
 #include <future>
 
@@ -22,6 +23,7 @@ constexpr int kStartDeadlineMs = 20'000;
 constexpr int kCustomerWaitMs = 2'000;
 constexpr std::int64_t kStopDeadlineMs = 10'000;
 constexpr int kReaperMs = 3'000;
+constexpr int kMembersWaitMs = 5'000;
 
 void Pause(int ms) { std::this_thread::sleep_for(std::chrono::milliseconds(ms)); }
 
@@ -63,6 +65,7 @@ Status Service::Start() {
   const std::uint32_t cores = std::max(1u, std::thread::hardware_concurrency());
   const auto partitions = static_cast<std::uint32_t>(layout_.partitions);
   const std::uint32_t shards = std::min(config_->state_shards == 0 ? cores : config_->state_shards, partitions);
+  LeaveFormerShards(shards);
   for (std::uint32_t s = 0; s < shards; ++s) shards_.push_back(std::make_unique<Shard>());
   for (std::uint32_t s = 0; s < shards; ++s) StartShard(s);
   StartWatchdog();
@@ -140,6 +143,36 @@ Status Service::OpenPlan() {
     return ParsePlan(text->second, epoch);
   };
   return {};
+}
+
+/// Fewer shards than before: the static members of those that are gone would keep their partitions until their sessions
+/// end (45 s). Each joins once more under its name and leaves for good. Best effort: time brings the partitions, too.
+void Service::LeaveFormerShards(std::uint32_t shards) {
+  auto admin = KafkaAdmin::Open(config_->kafka, config_->app_id + "-members");
+  auto members = admin ? (*admin)->StaticMembers(config_->app_id, kMembersWaitMs) : Result<std::vector<std::string>>(tl::unexpected(admin.error()));
+  if (!members) return;   // without the right to see the group
+  const std::string ours = fmt::format("{}-{}-", config_->app_id, config_->instance);
+  for (const std::string& member : *members) {
+    if (!member.starts_with(ours)) continue;
+    std::uint32_t number = 0;
+    const char* const end = member.data() + member.size();
+    const auto [at, error] = std::from_chars(member.data() + ours.size(), end, number);
+    if (error != std::errc() || at != end || number < shards) continue;
+    Log(LogLevel::kInfo, fmt::format("shard {} is no longer configured; its membership ends", number));
+    auto consumer = KafkaConsumer::Open({config_->kafka, fmt::format("{}-{}", config_->app_id, number), config_->app_id, member});
+    if (!consumer) continue;
+    Status joined = (*consumer)->Subscribe(environment_.InputTopics(), [](KafkaConsumer::Change, std::vector<TopicPosition>& positions) {
+      positions.clear();   // takes nothing
+      return Status{};
+    });
+    const std::int64_t deadline = clock_.SteadyMs() + kMembersWaitMs;
+    while (joined && !(*consumer)->Joined() && clock_.SteadyMs() < deadline) {
+      joined = (*consumer)->Attend();
+      Pause(10);
+    }
+    if (joined) joined = (*consumer)->Leave(kMembersWaitMs);
+    if (!joined) Log(LogLevel::kWarn, fmt::format("member {} could not be ended: {}", member, joined.error().detail));
+  }
 }
 
 void Service::Failed(std::string_view who, const Error& error) {

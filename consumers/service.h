@@ -64,6 +64,7 @@ class Service final : public ServiceView {
   Status OpenStore();
   Status OpenTopics();
   Status OpenPlan();
+  void LeaveFormerShards(std::uint32_t shards);
   Status LoadMappings();
   void StartLearning();
   void StartShard(std::uint32_t number);

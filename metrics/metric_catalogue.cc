@@ -48,6 +48,7 @@ constexpr auto kMetrics = std::to_array<MetricSpec>({
     {"offerstream_timers_total", kCounter, "", 1, "", "Event-time timers fired."},
 
     {"offerstream_observations_total", kCounter, "model", 4200, "", "Observations learned."},
+    {"offerstream_learner_lag_records", kGauge, "", 1, "", "Records of the observations topic not learned yet, over all partitions."},
     {"offerstream_model_log_loss_ratio", kGauge, "model", 4200, "ModelWorse", "Decayed log-loss over that of the base rate; below 1 is better than knowing nothing."},
     {"offerstream_model_calibration_ratio", kGauge, "model", 4200, "Calibration", "Mean prediction over mean outcome of mature labels."},
     {"offerstream_model_auc_ratio", kGauge, "model", 4200, "", "Decayed AUC of predictions made before their label."},

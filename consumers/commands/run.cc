@@ -15,18 +15,21 @@
 namespace offerstream {
 namespace {
 
-/// Counts SIGTERM and SIGINT on a thread of its own; all others have them blocked.
+/// Counts SIGTERM and SIGINT on a thread of its own; all others have them blocked. SIGHUP is answered in the log.
 class SignalCounter {
  public:
   SignalCounter() {
     sigemptyset(&signals_);
     sigaddset(&signals_, SIGTERM);
     sigaddset(&signals_, SIGINT);
+    sigaddset(&signals_, SIGHUP);
     pthread_sigmask(SIG_BLOCK, &signals_, nullptr);
     thread_ = std::thread([this] {
       while (!stop_) {
         const timespec step{0, 50'000'000};
-        if (sigtimedwait(&signals_, nullptr, &step) > 0) ++count_;
+        const int signal = sigtimedwait(&signals_, nullptr, &step);
+        if (signal == SIGHUP) Log(LogLevel::kWarn, "SIGHUP: configuration reload is not supported yet: restart");
+        else if (signal > 0) ++count_;
       }
     });
   }

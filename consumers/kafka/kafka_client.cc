@@ -107,7 +107,7 @@ Result<std::unique_ptr<KafkaConsumer>> KafkaConsumer::Open(Settings settings) {
   std::map<std::string, std::string> ours = {{"isolation.level", settings.committed_only ? "read_committed" : "read_uncommitted"},
                   {"enable.auto.commit", "false"}, {"enable.auto.offset.store", "false"}, {"auto.offset.reset", "error"},
                   {"check.crcs", "true"}, {"session.timeout.ms", "45000"}, {"heartbeat.interval.ms", "3000"},
-                  {"max.poll.interval.ms", "60000"}, {"queued.min.messages", "1000000"},
+                  {"max.poll.interval.ms", "300000"}, {"queued.min.messages", "1000000"},
                   {"queued.max.messages.kbytes", std::to_string(settings.queue_kbytes)}, {"fetch.wait.max.ms", "100"},
                   {"partition.assignment.strategy", "range"},
                   {"enable.partition.eof", settings.tell_ends ? "true" : "false"},
@@ -224,6 +224,16 @@ std::int64_t KafkaConsumer::KnownEnd(const std::string& topic, std::int32_t part
   return high < 0 ? -1 : high;
 }
 
+Status KafkaConsumer::Leave(int timeout_ms) {
+  if (const auto error = rd_kafka_unsubscribe(impl_->rk); error != RD_KAFKA_RESP_ERR_NO_ERROR) return FailWith(*impl_, error, "leaving the group");
+  // The request goes out when the revocation has been served.
+  for (const std::int64_t deadline = KafkaNowMs() + timeout_ms; Joined() && KafkaNowMs() < deadline;) {
+    if (Status served = Attend(); !served) return served;
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  return {};
+}
+
 bool KafkaConsumer::Joined() const {
   // "CGMDv2:", generation (int32, host order), group id NUL, member id NUL. Without generation or member id brokers
   // take offsets unfenced.
@@ -284,6 +294,69 @@ Result<std::map<std::string, std::int32_t>> KafkaAdmin::Partitions(const std::ve
   }
   rd_kafka_metadata_destroy(metadata);
   return found;
+}
+
+namespace {
+
+using Queue = std::unique_ptr<rd_kafka_queue_t, decltype(&rd_kafka_queue_destroy)>;
+using AdminEvent = std::unique_ptr<rd_kafka_event_t, decltype(&rd_kafka_event_destroy)>;
+
+/// The answer to what was asked on `queue`; an error when there is none in time.
+Result<AdminEvent> AwaitAnswer(KafkaHandle& handle, rd_kafka_queue_t* queue, int timeout_ms, std::string_view what) {
+  AdminEvent event(rd_kafka_queue_poll(queue, timeout_ms), rd_kafka_event_destroy);
+  const auto error = event == nullptr ? RD_KAFKA_RESP_ERR__TIMED_OUT : rd_kafka_event_error(event.get());
+  if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return FailWith(handle, error, what);
+  return event;
+}
+
+}  // namespace
+
+Result<std::map<std::string, std::map<std::string, std::string>>> KafkaAdmin::Settings(const std::vector<std::string>& topics,
+                                                                                        int timeout_ms) {
+  std::vector<rd_kafka_ConfigResource_t*> asked;
+  for (const std::string& topic : topics) asked.push_back(rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, topic.c_str()));
+  const Queue queue(rd_kafka_queue_new(impl_->rk), rd_kafka_queue_destroy);
+  rd_kafka_DescribeConfigs(impl_->rk, asked.data(), asked.size(), nullptr, queue.get());
+  rd_kafka_ConfigResource_destroy_array(asked.data(), asked.size());
+  auto answer = AwaitAnswer(*impl_, queue.get(), timeout_ms, "topic settings");
+  if (!answer) return tl::unexpected(answer.error());
+  std::size_t n = 0;
+  const rd_kafka_ConfigResource_t** found = rd_kafka_DescribeConfigs_result_resources(rd_kafka_event_DescribeConfigs_result(answer->get()), &n);
+  std::map<std::string, std::map<std::string, std::string>> settings;
+  for (std::size_t i = 0; i < n; ++i) {
+    const auto error = rd_kafka_ConfigResource_error(found[i]);
+    if (CodeOf(error) == Code::kTopicMissing) continue;
+    if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return FailWith(*impl_, error, rd_kafka_ConfigResource_name(found[i]));
+    auto& of_topic = settings[rd_kafka_ConfigResource_name(found[i])];
+    std::size_t entries = 0;
+    const rd_kafka_ConfigEntry_t** entry = rd_kafka_ConfigResource_configs(found[i], &entries);
+    for (std::size_t e = 0; e < entries; ++e) {
+      const char* value = rd_kafka_ConfigEntry_value(entry[e]);
+      if (value != nullptr) of_topic[rd_kafka_ConfigEntry_name(entry[e])] = value;
+    }
+  }
+  return settings;
+}
+
+Result<std::vector<std::string>> KafkaAdmin::StaticMembers(const std::string& group, int timeout_ms) {
+  const char* name = group.c_str();
+  const Queue queue(rd_kafka_queue_new(impl_->rk), rd_kafka_queue_destroy);
+  rd_kafka_DescribeConsumerGroups(impl_->rk, &name, 1, nullptr, queue.get());
+  auto answer = AwaitAnswer(*impl_, queue.get(), timeout_ms, "group " + group);
+  if (!answer) return tl::unexpected(answer.error());
+  std::size_t n = 0;
+  const rd_kafka_ConsumerGroupDescription_t** found =
+      rd_kafka_DescribeConsumerGroups_result_groups(rd_kafka_event_DescribeConsumerGroups_result(answer->get()), &n);
+  std::vector<std::string> members;
+  for (std::size_t g = 0; g < n; ++g) {
+    const rd_kafka_error_t* error = rd_kafka_ConsumerGroupDescription_error(found[g]);
+    if (error != nullptr) return FailWith(*impl_, rd_kafka_error_code(error), "group " + group);
+    for (std::size_t m = 0; m < rd_kafka_ConsumerGroupDescription_member_count(found[g]); ++m) {
+      const char* id = rd_kafka_MemberDescription_group_instance_id(rd_kafka_ConsumerGroupDescription_member(found[g], m));
+      if (id != nullptr) members.emplace_back(id);
+    }
+  }
+  return members;
 }
 
 Status KafkaAdmin::Create(const std::vector<NewTopic>& topics, int timeout_ms) {

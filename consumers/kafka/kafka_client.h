@@ -61,6 +61,8 @@ class KafkaConsumer {
   Result<LogBounds> Bounds(const std::string& topic, std::int32_t partition, int timeout_ms);
   /// The end as of the last fetch, without asking; -1 unknown.
   std::int64_t KnownEnd(const std::string& topic, std::int32_t partition) const;
+  /// Leaves the group for good, also a static member, whose partitions would otherwise wait for its session's end.
+  Status Leave(int timeout_ms);
   /// True when the member has joined: only then may offsets be sent under its name (else they would not be fenced).
   bool Joined() const;
 
@@ -88,6 +90,10 @@ class KafkaAdmin {
   ~KafkaAdmin();
   /// Number of partitions by topic; absent topics are absent. kKafkaUnreachable names the address.
   Result<std::map<std::string, std::int32_t>> Partitions(const std::vector<std::string>& topics, int timeout_ms);
+  /// Settings by topic, as in force; absent topics are absent. kKafkaUnauthorized without DescribeConfigs on one.
+  Result<std::map<std::string, std::map<std::string, std::string>>> Settings(const std::vector<std::string>& topics, int timeout_ms);
+  /// Instance ids of a group's static members.
+  Result<std::vector<std::string>> StaticMembers(const std::string& group, int timeout_ms);
   /// Existing topics are left as they are.
   Status Create(const std::vector<NewTopic>& topics, int timeout_ms);
 

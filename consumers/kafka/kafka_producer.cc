@@ -1,5 +1,6 @@
 #include "consumers/kafka/kafka_producer.h"
 
+#include <atomic>
 #include <cassert>
 
 #include <fmt/format.h>
@@ -15,7 +16,26 @@ struct KafkaProducer::Impl : KafkaHandle {
   std::map<std::string, rd_kafka_topic_t*, std::less<>> topics{};
   std::vector<Delivery> deliveries{};
   std::string failed_report{};
+  std::atomic<std::int64_t> under_way{0};   // requests of transactions sent and not answered, each counted twice
 
+  /// Produce, AddPartitionsToTxn, AddOffsetsToTxn, EndTxn, TxnOffsetCommit.
+  static bool OfTransaction(std::int16_t api) { return api == 0 || (api >= 24 && api <= 26) || api == 28; }
+  static rd_kafka_resp_err_t OnSent(rd_kafka_t*, int, const char*, std::int32_t, std::int16_t api, std::int16_t, std::int32_t,
+                                    std::size_t, void* self) {
+    if (OfTransaction(api)) static_cast<Impl*>(self)->under_way += 2;
+    return RD_KAFKA_RESP_ERR_NO_ERROR;
+  }
+  /// What was repeated or cut off is never answered without error. An answer that goes through a queue, all but Produce's,
+  /// is told twice: when it arrives and when it is served (rd_kafka_buf_callback of 2.0.2).
+  static rd_kafka_resp_err_t OnAnswered(rd_kafka_t*, int, const char*, std::int32_t, std::int16_t api, std::int16_t, std::int32_t,
+                                        std::size_t, std::int64_t, rd_kafka_resp_err_t error, void* self) {
+    if (OfTransaction(api) && error == RD_KAFKA_RESP_ERR_NO_ERROR) static_cast<Impl*>(self)->under_way -= api == 0 ? 2 : 1;
+    return RD_KAFKA_RESP_ERR_NO_ERROR;
+  }
+  static rd_kafka_resp_err_t OnNew(rd_kafka_t* rk, const rd_kafka_conf_t*, void* self, char*, std::size_t) {
+    const rd_kafka_resp_err_t error = rd_kafka_interceptor_add_on_request_sent(rk, "clean", OnSent, self);
+    return error != RD_KAFKA_RESP_ERR_NO_ERROR ? error : rd_kafka_interceptor_add_on_response_received(rk, "clean", OnAnswered, self);
+  }
   static void OnReport(rd_kafka_t*, const rd_kafka_message_t* message, void* opaque) {
     auto& self = *static_cast<Impl*>(static_cast<KafkaHandle*>(opaque));
     if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
@@ -70,6 +90,7 @@ Result<std::unique_ptr<KafkaProducer>> KafkaProducer::Open(Settings settings) {
   auto conf = MakeConf(settings.kafka, settings.client_id, ours, settings.kafka.producer, impl);
   if (!conf) return tl::unexpected(conf.error());
   rd_kafka_conf_set_dr_msg_cb(*conf, Impl::OnReport);
+  if (impl.transactional) rd_kafka_conf_interceptor_add_on_new(*conf, "clean", Impl::OnNew, &impl);
   if (Status started = StartHandle(RD_KAFKA_PRODUCER, *conf, impl); !started) return tl::unexpected(started.error());
   return made;
 }
@@ -145,6 +166,7 @@ Status KafkaProducer::Flush(int timeout_ms) {
 }
 
 const std::vector<Delivery>& KafkaProducer::deliveries() const { return impl_->deliveries; }
+bool KafkaProducer::Clean() const { return impl_->under_way == 0; }
 void KafkaProducer::ClearDeliveries() { impl_->deliveries.clear(); }
 
 }  // namespace offerstream

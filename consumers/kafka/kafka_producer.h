@@ -40,6 +40,9 @@ class KafkaProducer {
   /// Offsets of tagged records reported since ClearDeliveries.
   const std::vector<Delivery>& deliveries() const;
   void ClearDeliveries();
+  /// True when every request of transactions so far was sent once and answered. librdkafka repeats EndTxn silently; a
+  /// straggler could end the next transaction (KAFKA-17754).
+  bool Clean() const;
 
  private:
   KafkaProducer();

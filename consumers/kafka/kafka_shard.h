@@ -48,6 +48,7 @@ class KafkaShard final : public EventSource, public Outbox {
   Status SendPositions(std::span<const InputPosition> positions) override;
   Outcome Commit(Error& why) override;
   Status Recycle() override;
+  bool Clean() const override { return producer_->Clean(); }
   std::span<const Delivery> Delivered() const override;
 
  private:

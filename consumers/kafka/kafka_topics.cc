@@ -1,6 +1,10 @@
 #include "consumers/kafka/kafka_topics.h"
 
+#include <cstdlib>
+
 #include <fmt/format.h>
+
+#include "consumers/log.h"
 
 namespace offerstream {
 
@@ -26,6 +30,74 @@ std::vector<NewTopic> WantedTopics(const Config& config, std::int32_t partitions
   topics.push_back({config.ObservationsTopic(), partitions, replication, log});
   topics.push_back({config.ModelsTopic(), partitions, replication, compacted});
   return topics;
+}
+
+namespace {
+
+constexpr std::int64_t kLogKeptMinMs = 3'600'000;         // the tail, and what learners have not read yet, is seconds old
+constexpr std::int64_t kTombstonesKeptMinMs = 604'800'000;
+
+/// A number among settings; `absent` when it is not told.
+std::int64_t Number(const std::map<std::string, std::string>& settings, const std::string& name, std::int64_t absent) {
+  const auto at = settings.find(name);
+  return at == settings.end() ? absent : std::strtoll(at->second.c_str(), nullptr, 10);
+}
+
+/// Reads the settings; without the right to see them only says so (DescribeConfigs is optional).
+Status CheckSettings(const Config& config, KafkaAdmin& admin, const std::vector<std::string>& names, int timeout_ms) {
+  auto settings = admin.Settings(names, timeout_ms);
+  if (!settings) {
+    Log(LogLevel::kWarn, "the topics' settings cannot be checked: " + settings.error().detail);
+    return {};
+  }
+  const PolicyFindings found = CheckPolicies(config, *settings);
+  if (!config.dev && !found.warnings.empty()) Log(LogLevel::kWarn, fmt::format("{} (dev: true silences this)", fmt::join(found.warnings, "; ")));
+  if (found.errors.empty()) return {};
+  return Fail(Code::kConfiguration, fmt::format("{}", fmt::join(found.errors, "\n")));
+}
+
+}  // namespace
+
+PolicyFindings CheckPolicies(const Config& config, const std::map<std::string, std::map<std::string, std::string>>& settings) {
+  PolicyFindings found;
+  const auto mend = [&](const std::string& topic, const std::string& what, const std::string& setting) {
+    found.errors.push_back(fmt::format("topic {} {}; mend with: kafka-configs.sh --bootstrap-server {} --alter --entity-type topics "
+                                       "--entity-name {} --add-config {}", topic, what, config.kafka.brokers, topic, setting));
+  };
+  std::vector<std::string> logs = {config.JournalTopic(), config.ObservationsTopic()};
+  for (const InputConfig& input : config.events) logs.push_back(input.topic);
+  for (const std::string& topic : logs) {
+    const auto at = settings.find(topic);
+    if (at == settings.end()) continue;
+    const auto policy = at->second.find("cleanup.policy");
+    if (policy != at->second.end() && policy->second.find("compact") != std::string::npos) {
+      mend(topic, "is compacted, but recovery reads every record again", "cleanup.policy=delete");
+    }
+    const std::int64_t kept = Number(at->second, "retention.ms", -1);
+    if (config.recovery_target > 0 && kept >= 0 && kept < kLogKeptMinMs) {
+      mend(topic, fmt::format("keeps records for {} ms, but recovery reads those of the last hour", kept), "retention.ms=604800000");
+    }
+  }
+  for (const std::string& topic : {config.ProfilesTopic(), config.ModelsTopic()}) {
+    const auto at = settings.find(topic);
+    if (at == settings.end()) continue;
+    const auto policy = at->second.find("cleanup.policy");
+    if (policy != at->second.end() && policy->second != "compact") {
+      mend(topic, "has cleanup.policy " + policy->second + ": what it holds would be deleted", "cleanup.policy=compact");
+    }
+    if (topic == config.ProfilesTopic() && Number(at->second, "delete.retention.ms", kTombstonesKeptMinMs) < kTombstonesKeptMinMs) {
+      mend(topic, "forgets tombstones within a week: an older local copy would bring erased customers back", "delete.retention.ms=604800000");
+    }
+  }
+  for (const auto& [topic, of_topic] : settings) {
+    const auto unclean = of_topic.find("unclean.leader.election.enable");
+    if (unclean != of_topic.end() && unclean->second == "true") found.warnings.push_back(topic + " allows unclean leader elections");
+    if (Number(of_topic, "min.insync.replicas", 2) < 2) found.warnings.push_back(topic + " has min.insync.replicas 1");
+  }
+  if (found.warnings.size() > 1) {
+    found.warnings = {fmt::format("{} and {} more: losing one broker may lose acknowledged records", found.warnings.front(), found.warnings.size() - 1)};
+  }
+  return found;
 }
 
 Result<TopicLayout> CheckTopics(const Config& config, KafkaAdmin& admin, int timeout_ms) {
@@ -62,6 +134,7 @@ Result<TopicLayout> CheckTopics(const Config& config, KafkaAdmin& admin, int tim
                 fmt::format("partition counts must be equal: {} has {}{}; partitions cannot be added to a running "
                             "application: use another app.id and topics, and replay", first, layout.partitions, differ));
   }
+  if (Status sound = CheckSettings(config, admin, names, timeout_ms); !sound) return tl::unexpected(sound.error());
   return layout;
 }
 

@@ -24,8 +24,15 @@ struct TopicLayout {
   std::map<std::string, std::int32_t> all{};
 };
 /// Asks the cluster. kKafkaUnreachable names the address; kTopicMissing names the topics and the command that creates
-/// them; unequal counts are kConfiguration with instructions.
+/// them; unequal counts and settings that would lose data are kConfiguration with instructions.
 Result<TopicLayout> CheckTopics(const Config& config, KafkaAdmin& admin, int timeout_ms);
+
+/// What is wrong with settings by topic (KafkaAdmin::Settings): a sentence each, with the command that mends it. Errors
+/// would lose data or make a restart impossible; warnings only make losing a broker worse.
+struct PolicyFindings {
+  std::vector<std::string> errors{}, warnings{};
+};
+PolicyFindings CheckPolicies(const Config& config, const std::map<std::string, std::map<std::string, std::string>>& settings);
 
 /// "<input>.dlq".
 std::string DeadLetterTopic(const std::string& input);

@@ -11,14 +11,16 @@ constexpr std::size_t kBatchBytes = 32u << 20;
 
 class KafkaLogStream final : public LogStream {
  public:
-  explicit KafkaLogStream(std::unique_ptr<KafkaConsumer> consumer) : consumer_(std::move(consumer)) {}
+  KafkaLogStream(std::unique_ptr<KafkaConsumer> consumer, std::string topic) : consumer_(std::move(consumer)), topic_(std::move(topic)) {}
   Status Read(std::size_t records_max, int wait_ms, RecordBatch& batch) override {
     if (Status served = consumer_->Attend(); !served) return served;
     return consumer_->Poll(records_max, kBatchBytes, wait_ms, batch);
   }
+  std::int64_t KnownEnd(std::int32_t partition) const override { return consumer_->KnownEnd(topic_, partition); }
 
  private:
   std::unique_ptr<KafkaConsumer> consumer_;
+  std::string topic_;
 };
 
 class KafkaLogReader final : public LogReader {
@@ -60,7 +62,7 @@ class KafkaLogReader final : public LogReader {
     std::vector<std::string> names(std::size_t{input} + 1);
     names.back() = topic;
     if (Status s = (*opened)->Assign(positions, names); !s) return tl::unexpected(s.error());
-    return std::make_unique<KafkaLogStream>(std::move(*opened));
+    return std::make_unique<KafkaLogStream>(std::move(*opened), topic);
   }
 
   KafkaConfig kafka_;

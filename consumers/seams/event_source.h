@@ -98,6 +98,8 @@ class LogStream {
   virtual ~LogStream() = default;
   /// Appends what is there now; waits up to `wait_ms`. Ends reached are in `batch.ends`.
   virtual Status Read(std::size_t records_max, int wait_ms, RecordBatch& batch) = 0;
+  /// The partition's end as of the last read, without asking; -1 unknown.
+  virtual std::int64_t KnownEnd(std::int32_t partition) const = 0;
 };
 
 /// Opens logs by topic name. Calls are safe from several threads.

@@ -61,6 +61,9 @@ class Outbox {
   /// Ends an open transaction and makes the writer sound again; returns when no transaction of this writer is open any
   /// more. Blocks while Kafka cannot be reached. kKafkaFenced: another owner is alive.
   virtual Status Recycle() = 0;
+  /// False when a request of the last transaction was repeated or left unanswered, although it committed: Recycle before
+  /// the next Begin.
+  virtual bool Clean() const { return true; }
   /// Offsets of the tagged records of the last committed transaction.
   virtual std::span<const Delivery> Delivered() const = 0;
 };

@@ -196,6 +196,18 @@ class RunTest : public ::testing::Test {
     }
     return {records, decisions};
   }
+  /// The account of a program that shares no code with the engine, from the topics; it finds errors planted in them.
+  static void ExpectIndependentCountAgrees(const std::string& app, const std::string& events) {
+    int status = 0;
+    const std::string count = std::string(OFFERSTREAM_SOURCE_DIR) + "/tests/robustness/independent_count.py --brokers " +
+                              Broker::Get().address() + " --events " + events + " --decisions " + app + "-decisions --caps " + app +
+                              "-caps --channels push:7d:20,email:7d:20 --prove 2>&1";
+    testing::Shell("command -v kcat", status);
+    if (status != 0) GTEST_SKIP() << "no kcat";
+    const std::string said = testing::Shell(count, status);
+    EXPECT_EQ(status, 0) << said;
+    EXPECT_NE(said.find("9 of 9 errors found"), std::string::npos) << said;
+  }
   static std::set<std::string> DecisionIds(const std::vector<std::string>& lines) {
     std::set<std::string> ids;
     for (const std::string& line : lines) {
@@ -256,6 +268,7 @@ TEST_F(RunTest, KilledWhileLearningNoDecisionIsMissingOrMadeTwice) {
   EXPECT_EQ(lines.size(), decisions);
   EXPECT_EQ(DecisionIds(lines).size(), lines.size());
   EXPECT_GT(app.Read(app.config().ModelsTopic()).size(), 0u);
+  ExpectIndependentCountAgrees("learner", "learner-events");
 
   ServiceProcess verify({"replay", "--verify", "-c", app.config_path()}, app.log() + "-verify");
   EXPECT_EQ(verify.AwaitCode(30), 0) << verify.Log();
@@ -315,6 +328,117 @@ TEST_F(RunTest, MissingTopicsAndUnreachableBrokersEndWithFive) {
   ServiceProcess away({"run", "-c", app.config_path(), "--set", "kafka.brokers=127.0.0.1:1"}, app.log() + "2");
   EXPECT_EQ(away.AwaitCode(40), 5);
   EXPECT_NE(away.Log().find("127.0.0.1:1"), std::string::npos) << away.Log();
+}
+
+/// How often a text stands in another.
+std::size_t Occurrences(const std::string& text, const std::string& what) {
+  std::size_t n = 0;
+  for (std::size_t at = text.find(what); at != std::string::npos; at = text.find(what, at + 1)) ++n;
+  return n;
+}
+
+TEST_F(RunTest, AHangupIsAnsweredAndAQuietRunNeverMakesItsProducerAnew) {
+  const Application app("hangup", "hangup-events", "");
+  app.MakeTopics();
+  Feed("hangup-events", Events(6, 2000, 0));
+  ServiceProcess process({"run", "-c", app.config_path()}, app.log());
+  for (int i = 0; i < 400 && app.Consumed() < 2000; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  process.Signal(SIGHUP);
+  for (int i = 0; i < 100 && Occurrences(process.Log(), "configuration reload is not supported yet: restart") == 0; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+  EXPECT_EQ(Occurrences(process.Log(), "configuration reload is not supported yet: restart"), 1u);
+  EXPECT_FALSE(process.Ended());
+  process.Signal(SIGTERM);
+  EXPECT_EQ(process.AwaitCode(15), 0) << process.Log();
+  EXPECT_EQ(Occurrences(process.Log(), "making the producer anew"), 0u) << process.Log();
+}
+
+TEST_F(RunTest, AnUnknownOutcomeIsSettledByWhatIsCommitted) {
+  const Application app("unknown", "unknown-events", "learning: { adopt: never }\n"), plain("known", "unknown-events", "learning: { adopt: never }\n");
+  app.MakeTopics();
+  plain.MakeTopics();
+  Feed("unknown-events", Events(7, 3000, 0));
+  plain.RunToEnd(3000);
+  ServiceProcess process({"run", "-c", app.config_path()}, app.log(), "commit.answer:3:err,commit.request:6:err,commit.answer:9:err,offsets:12:err");
+  for (int i = 0; i < 600 && app.Consumed() < 3000 && !process.Ended(); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  process.Signal(SIGTERM);
+  EXPECT_EQ(process.AwaitCode(15), 0) << process.Log();
+  EXPECT_EQ(Occurrences(process.Log(), "outcome unknown"), 3u) << process.Log();
+  EXPECT_EQ(Occurrences(process.Log(), "transaction given up"), 2u) << process.Log();
+  EXPECT_EQ(app.Read("unknown-decisions"), plain.Read("known-decisions"));
+  EXPECT_EQ(app.Read("unknown-caps"), plain.Read("known-caps"));
+  EXPECT_EQ(app.Dump(), plain.Dump());
+}
+
+// Two instances with directories of their own; static members leave only when their session ends, or by another's name.
+TEST_F(RunTest, ASecondInstanceTakesPartitionsAndGivesThemBack) {
+  const std::string frozen = "learning: { adopt: never }\n";
+  const Application app("pair", "pair-events", frozen), plain("alone", "pair-events", frozen);
+  app.MakeTopics();
+  plain.MakeTopics();
+  Feed("pair-events", Events(8, 3000, 0));
+  ServiceProcess first({"run", "-c", app.config_path()}, app.log());
+  for (int i = 0; i < 400 && app.Consumed() < 1000; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  const std::vector<std::string> as_second = {"run", "-c", app.config_path(), "--set", "app.instance=i1", "--set", "state.dir=" + app.state() + "2",
+                                              "--set", "kafka.consumer={session.timeout.ms: 6000}"};
+  {
+    ServiceProcess second(as_second, app.log() + "2");
+    for (int i = 0; i < 600 && Occurrences(second.Log(), "ready in") == 0; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    EXPECT_GE(Occurrences(second.Log(), "ready in"), 1u) << second.Log() << first.Log();
+    Feed("pair-events", Events(9, 3000, 300'000));
+    for (int i = 0; i < 600 && app.Consumed() < 6000; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    EXPECT_EQ(app.Consumed(), 6000) << first.Log() << second.Log();
+    second.Signal(SIGKILL);
+    EXPECT_EQ(second.AwaitCode(5), 128 + SIGKILL);
+  }
+  // The first has both again when the other's session of six seconds is over.
+  Feed("pair-events", Events(10, 1000, 600'000));
+  for (int i = 0; i < 600 && app.Consumed() < 7000; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  EXPECT_EQ(app.Consumed(), 7000) << first.Log();
+  first.Signal(SIGTERM);
+  EXPECT_EQ(first.AwaitCode(15), 0) << first.Log();
+  plain.RunToEnd(7000);
+  EXPECT_EQ(app.Read("pair-decisions"), plain.Read("alone-decisions"));
+  EXPECT_EQ(app.Read("pair-caps"), plain.Read("alone-caps"));
+  EXPECT_EQ(app.Dump(), plain.Dump());
+  EXPECT_EQ(CheckJournal(app).first, 7000u);
+}
+
+TEST_F(RunTest, FewerShardsThanBeforeTakeAllPartitionsAtOnce) {
+  const Application app("fewer", "fewer-events", "");
+  app.MakeTopics();
+  Feed("fewer-events", Events(11, 1000, 0));
+  {
+    ServiceProcess two({"run", "-c", app.config_path(), "--set", "state.shards=2"}, app.log() + "2");
+    for (int i = 0; i < 400 && app.Consumed() < 1000; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    two.Signal(SIGTERM);
+    EXPECT_EQ(two.AwaitCode(15), 0) << two.Log();
+  }
+  ServiceProcess one({"run", "-c", app.config_path()}, app.log());
+  const auto begin = std::chrono::steady_clock::now();
+  while (Occurrences(one.Log(), "ready in") < 2 && std::chrono::steady_clock::now() - begin < std::chrono::seconds(40)) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(20)) << one.Log();
+  EXPECT_EQ(Occurrences(one.Log(), "its membership ends"), 1u) << one.Log();
+  one.Signal(SIGTERM);
+  EXPECT_EQ(one.AwaitCode(15), 0) << one.Log();
+}
+
+TEST_F(RunTest, TopicsThatWouldLoseStateAreRefusedWithTheCommandThatMends) {
+  const Application app("policy", "policy-events", "");
+  auto admin = KafkaAdmin::Open(app.config().kafka, "test");
+  std::vector<NewTopic> topics = WantedTopics(app.config(), kPartitions, 1);
+  for (NewTopic& topic : topics) {
+    if (topic.name == app.config().ProfilesTopic()) topic.settings["cleanup.policy"] = "delete";
+    if (topic.name == app.config().JournalTopic()) topic.settings["retention.ms"] = "60000";
+  }
+  ASSERT_TRUE((*admin)->Create(topics, 15'000).has_value());
+  ServiceProcess process({"run", "-c", app.config_path()}, app.log());
+  EXPECT_EQ(process.AwaitCode(20), 3) << process.Log();
+  EXPECT_NE(process.Log().find("--entity-name policy-profiles --add-config cleanup.policy=compact"), std::string::npos) << process.Log();
+  EXPECT_NE(process.Log().find("--entity-name policy-journal --add-config retention.ms=604800000"), std::string::npos) << process.Log();
 }
 
 }  // namespace

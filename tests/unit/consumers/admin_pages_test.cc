@@ -48,6 +48,7 @@ class OneCustomer final : public ServiceView {
   }
   LearnerView learner() const override {
     LearnerView view;
+    view.lag = 7;
     ModelReport report;
     report.id = "card/conversion";
     report.drivers.push_back({"job=clerk", 0.5, 1.65, 1.2, 2.2, 3.1});

@@ -37,6 +37,7 @@ class ScriptedLog final : public LogReader {
       ++next_;
       return {};
     }
+    std::int64_t KnownEnd(std::int32_t) const override { return -1; }
 
    private:
     std::vector<Answer> answers_;
