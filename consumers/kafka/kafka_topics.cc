@@ -1,6 +1,9 @@
 #include "consumers/kafka/kafka_topics.h"
 
+#include <chrono>
 #include <cstdlib>
+#include <set>
+#include <thread>
 
 #include <fmt/format.h>
 
@@ -36,6 +39,7 @@ namespace {
 
 constexpr std::int64_t kLogKeptMinMs = 3'600'000;         // the tail, and what learners have not read yet, is seconds old
 constexpr std::int64_t kTombstonesKeptMinMs = 604'800'000;
+constexpr int kAskAgain = 10, kAskAgainMs = 200;          // for topics that seem to be missing
 
 /// A number among settings; `absent` when it is not told.
 std::int64_t Number(const std::map<std::string, std::string>& settings, const std::string& name, std::int64_t absent) {
@@ -104,6 +108,11 @@ Result<TopicLayout> CheckTopics(const Config& config, KafkaAdmin& admin, int tim
   std::vector<std::string> names;
   for (const NewTopic& topic : WantedTopics(config, 1, 1)) names.push_back(topic.name);
   auto found = admin.Partitions(names, timeout_ms);
+  // A topic made a moment ago may not be known to the broker that answers.
+  for (int again = 0; found && found->size() < std::set(names.begin(), names.end()).size() && again < kAskAgain; ++again) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(kAskAgainMs));
+    found = admin.Partitions(names, timeout_ms);
+  }
   if (!found) return tl::unexpected(found.error());
   std::string missing;
   for (const std::string& name : names) {
