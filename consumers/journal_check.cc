@@ -88,15 +88,15 @@ Status JournalCheck::ReadPlans() {
   return {};
 }
 
-Status JournalCheck::ReadJournal(std::int32_t partition) {
+Status JournalCheck::EachJournal(std::int32_t partition, const std::function<Status(const Journal&)>& each) {
   const std::string topic = environment_.config->JournalTopic();
   auto bounds = environment_.logs->Bounds(topic, partition);
   if (!bounds) return tl::unexpected(bounds.error());
   auto plan = environment_.plan_of(plan_texts_.rbegin()->first);
   if (!plan) return tl::unexpected(plan.error());
-  std::vector<Journal>& journal = journals_[static_cast<std::size_t>(partition)];
   JournalReader reader;
   Journal next;
+  TxnSeq due = 1;
   Status failed{};
   const auto add = [&](const Record& piece) -> Result<bool> {
     next.pieces.emplace_back(piece.value);
@@ -110,18 +110,36 @@ Status JournalCheck::ReadJournal(std::int32_t partition) {
   };
   Status read = ReadLogRange(*environment_.logs, topic, partition, bounds->low, bounds->high, 0, kLogPatienceMs, [&](const Record& piece) {
     const Result<bool> whole = add(piece);
-    if (!whole) failed = tl::unexpected(whole.error());
-    else if (*whole && next.record.seq != journal.size() + 1) {
-      failed = Fail(Code::kGateFailed, fmt::format("{}[{}] has transaction {} where {} is due", topic, partition, next.record.seq, journal.size() + 1));
+    if (!whole) {
+      failed = tl::unexpected(whole.error());
+    } else if (*whole && next.record.seq != due) {
+      failed = Fail(Code::kGateFailed, fmt::format("{}[{}] has transaction {} where {} is due{}", topic, partition, next.record.seq, due,
+                                                   due == 1 ? "; its beginning is no longer retained" : ""));
     } else if (*whole) {
-      for (const auto& [model, version] : next.record.adopted) {
-        if (version > 0) wanted_[version].insert(model);
-      }
-      journal.push_back(std::exchange(next, {}));
+      failed = each(next);
+      ++due;
+      next.pieces.clear();
     }
     return failed.has_value();
   });
   return failed ? read : failed;
+}
+
+Status JournalCheck::ReadJournal(std::int32_t partition) {
+  Beginning& begin = beginnings_[static_cast<std::size_t>(partition)];
+  begin.offsets.assign(environment_.config->events.size(), -1);
+  Status read = EachJournal(partition, [&](const Journal& journal) -> Status {
+    if (!begin.log_id.known()) begin.log_id = journal.record.log_id;
+    for (const JournalRecord::Range& range : journal.record.ranges) {
+      if (begin.offsets[range.input] < 0) begin.offsets[range.input] = range.from;
+    }
+    for (const auto& [model, version] : journal.record.adopted) {
+      if (version > 0) wanted_[version].insert(model);
+    }
+    return {};
+  });
+  for (std::int64_t& offset : begin.offsets) offset = std::max<std::int64_t>(0, offset);
+  return read;
 }
 
 Status JournalCheck::Capture(const LearningFold& fold, const CampaignPlan& plan, std::uint64_t version) {
@@ -180,7 +198,7 @@ Status JournalCheck::DeriveSnapshots(std::int32_t partition) {
 
 Status JournalCheck::Prepare() {
   if (Status read = ReadPlans(); !read) return read;
-  journals_.resize(static_cast<std::size_t>(environment_.partitions));
+  beginnings_.resize(static_cast<std::size_t>(environment_.partitions));
   for (std::int32_t p = 0; p < environment_.partitions; ++p) {
     if (Status read = ReadJournal(p); !read) return read;
   }
@@ -209,115 +227,135 @@ Result<std::shared_ptr<const AdoptedModels>> JournalCheck::Models(const JournalR
   return std::make_shared<const AdoptedModels>(models);
 }
 
-std::int64_t JournalCheck::FirstOffset(const std::vector<Journal>& journals, std::uint16_t input) {
-  for (const Journal& journal : journals) {
-    for (const JournalRecord::Range& range : journal.record.ranges) {
-      if (range.input == input) return range.from;
-    }
+/// One partition on its way from its first transaction to its last.
+struct JournalCheck::Refold {
+  std::int32_t partition = 0;
+  PartitionMeta meta{};
+  std::vector<std::unique_ptr<LogCursor>> inputs{};
+  std::unique_ptr<LogCursor> published{};
+  std::int64_t published_end = 0;
+  std::unique_ptr<OwnedPartition> owned{};
+  KeepingOutbox outbox{};
+  AdoptedModels models{};
+  ShardCounts counts{};
+};
+
+/// The partition under the plan of this epoch, the first time or after another.
+Status JournalCheck::OpenPlan(Refold& refold, std::uint32_t epoch) {
+  if (refold.owned != nullptr && environment_.plan->epoch == epoch) return {};
+  auto plan = environment_.plan_of(epoch);
+  if (!plan) return tl::unexpected(plan.error());
+  environment_.plan = *plan;
+  Status opened{};
+  if (refold.owned == nullptr) {
+    refold.meta.committed.plan_epoch = refold.meta.account.plan_epoch = epoch;
+    refold.meta.floor = refold.meta.committed;
+    refold.owned = std::make_unique<OwnedPartition>(environment_, refold.partition,
+                                                    OpenPartition(environment_, refold.partition, *plan, refold.meta, kMemoryBytes, opened));
+  } else {
+    opened = refold.owned->ChangePlan(kMemoryBytes);
   }
-  return 0;
+  refold.models = {};
+  refold.models.responses.resize((*plan)->models());
+  return opened;
 }
 
-// long: the order of a transaction's parts, one after the other
+/// Makes a transaction again, as the journal says: what it adopted, its clock, its records in their order.
+Status JournalCheck::CheckTransaction(Refold& refold, const Journal& journal) {
+  const JournalRecord& record = journal.record;
+  if (Status opened = OpenPlan(refold, record.plan_epoch); !opened) return opened;
+  OwnedPartition& owned = *refold.owned;
+  refold.outbox.journal.clear();
+  refold.outbox.decisions.clear();
+  owned.Begin();
+  if (std::any_of(record.adopted.begin(), record.adopted.end(), [](const auto& one) { return one.second == 0; })) {
+    owned.AdoptNothing();
+    refold.models = {};
+    refold.models.responses.resize(environment_.plan->models());
+  }
+  if (!record.adopted.empty()) {
+    auto adopted = Models(record, refold.models);
+    if (!adopted) return tl::unexpected(adopted.error());
+    owned.Adopt(*adopted);
+  }
+  if (record.clock != kNever) owned.AdvanceClock(record.clock);
+  for (const JournalRecord::Range& range : record.ranges) {
+    Status folded{};
+    Status read = refold.inputs[range.input]->AdvanceTo(range.to, [&](const Record& event) {
+      const Record* const one = &event;
+      folded = owned.Fold({&one, 1}, refold.outbox, refold.counts);
+      return folded.has_value();
+    });
+    if (!folded) return folded;
+    if (!read) return read;
+  }
+  ShareRequest share;
+  share.all = true;
+  if (Status finished = owned.Finish(share, refold.outbox, refold.counts); !finished) return finished;
+  if (Status stored = owned.Store({}); !stored) return stored;
+  refold.counts.recent.clear();
+  refold.counts.decided_record_times.clear();
+  return {};
+}
+
+/// kGateFailed with the first difference between what was made again and what the logs hold.
+Status JournalCheck::ComparePublished(Refold& refold, const Journal& journal) {
+  const auto differs = [&](const std::string& what) {
+    return Fail(Code::kGateFailed, fmt::format("partition {}, transaction {}: {}", refold.partition, journal.record.seq, what));
+  };
+  if (refold.outbox.journal != journal.pieces) {
+    JournalReader reader;
+    JournalRecord now;
+    for (const std::string& piece : refold.outbox.journal) (void)reader.Add(*environment_.plan, piece, now);
+    return differs(FirstDifference(*environment_.plan, *environment_.config, journal.record, now));
+  }
+  for (const std::string& json : refold.outbox.decisions) {
+    std::optional<std::string> was;
+    Status read = refold.published->AdvanceTo(refold.published_end, [&](const Record& decision) {
+      was = decision.value;
+      return false;
+    });
+    if (!read) return read;
+    if (was != json) return differs(fmt::format("published {} but the logs give {}", was.value_or("nothing"), json));
+  }
+  return {};
+}
+
 Status JournalCheck::CheckPartition(std::int32_t partition, JournalVerdict& verdict, const std::function<bool(std::string_view)>& each) {
-  const std::vector<Journal>& journals = journals_[static_cast<std::size_t>(partition)];
-  if (journals.empty()) return {};
+  const Beginning& begin = beginnings_[static_cast<std::size_t>(partition)];
+  if (!begin.log_id.known()) return {};
   const Config& config = *environment_.config;
   const std::unique_ptr<StateStore> store = OpenMemoryStore();
   environment_.store = store.get();
-  PartitionMeta meta;
-  meta.log_id = journals.front().record.log_id;
-  std::vector<std::unique_ptr<LogCursor>> inputs;
+  Refold refold;
+  refold.partition = partition;
+  refold.meta.log_id = begin.log_id;
+  refold.meta.committed.offsets = begin.offsets;
   for (std::uint16_t i = 0; i < config.events.size(); ++i) {
-    const std::int64_t from = FirstOffset(journals, i);
-    meta.committed.offsets.push_back(from);
-    inputs.push_back(std::make_unique<LogCursor>(*environment_.logs, config.events[i].topic, partition, from, i, kLogPatienceMs));
+    refold.inputs.push_back(std::make_unique<LogCursor>(*environment_.logs, config.events[i].topic, partition, begin.offsets[i], i, kLogPatienceMs));
   }
   auto published = environment_.logs->Bounds(config.decisions_topic, partition);
   if (!published) return tl::unexpected(published.error());
-  LogCursor decisions(*environment_.logs, config.decisions_topic, partition, 0, 0, kLogPatienceMs);
-  std::unique_ptr<OwnedPartition> owned;
-  KeepingOutbox outbox;
-  AdoptedModels models;
-  ShardCounts counts;
-  for (const Journal& journal : journals) {
-    const JournalRecord& record = journal.record;
-    if (owned == nullptr || environment_.plan->epoch != record.plan_epoch) {
-      auto plan = environment_.plan_of(record.plan_epoch);
-      if (!plan) return tl::unexpected(plan.error());
-      environment_.plan = *plan;
-      Status opened{};
-      if (owned == nullptr) {
-        meta.committed.plan_epoch = meta.account.plan_epoch = record.plan_epoch;
-        meta.floor = meta.committed;
-        owned = std::make_unique<OwnedPartition>(environment_, partition, OpenPartition(environment_, partition, *plan, meta, kMemoryBytes, opened));
-      } else {
-        opened = owned->ChangePlan(kMemoryBytes);
-      }
-      if (!opened) return opened;
-      models = {};
-      models.responses.resize((*plan)->models());
-    }
-    outbox.journal.clear();
-    outbox.decisions.clear();
-    owned->Begin();
-    if (std::any_of(record.adopted.begin(), record.adopted.end(), [](const auto& one) { return one.second == 0; })) {
-      owned->AdoptNothing();
-      models = {};
-      models.responses.resize(environment_.plan->models());
-    }
-    if (!record.adopted.empty()) {
-      auto adopted = Models(record, models);
-      if (!adopted) return tl::unexpected(adopted.error());
-      owned->Adopt(*adopted);
-    }
-    if (record.clock != kNever) owned->AdvanceClock(record.clock);
-    for (const JournalRecord::Range& range : record.ranges) {
-      Status folded{};
-      Status read = inputs[range.input]->AdvanceTo(range.to, [&](const Record& event) {
-        const Record* const one = &event;
-        folded = owned->Fold({&one, 1}, outbox, counts);
-        return folded.has_value();
-      });
-      if (!folded) return folded;
-      if (!read) return read;
-    }
-    ShareRequest share;
-    share.all = true;
-    if (Status finished = owned->Finish(share, outbox, counts); !finished) return finished;
-    if (Status stored = owned->Store({}); !stored) return stored;
-    counts.recent.clear();
-    counts.decided_record_times.clear();
+  refold.published_end = published->high;
+  refold.published = std::make_unique<LogCursor>(*environment_.logs, config.decisions_topic, partition, 0, 0, kLogPatienceMs);
+  bool enough = false;
+  Status read = EachJournal(partition, [&](const Journal& journal) -> Status {
+    if (Status made = CheckTransaction(refold, journal); !made) return made;
     ++verdict.transactions;
-    verdict.records += record.records;
-    verdict.decisions += outbox.decisions.size();
-    if (each) {
-      for (const std::string& json : outbox.decisions) {
-        if (!each(json)) return {};
-      }
-      continue;
+    verdict.records += journal.record.records;
+    verdict.decisions += refold.outbox.decisions.size();
+    if (!each) return ComparePublished(refold, journal);
+    for (const std::string& json : refold.outbox.decisions) {
+      enough = enough || !each(json);
     }
-    if (outbox.journal != journal.pieces) {
-      JournalReader reader;
-      JournalRecord now;
-      for (const std::string& piece : outbox.journal) (void)reader.Add(*environment_.plan, piece, now);
-      verdict.difference = fmt::format("partition {}, transaction {}: {}", partition, record.seq, FirstDifference(*environment_.plan, config, record, now));
-      return {};
-    }
-    for (const std::string& json : outbox.decisions) {
-      std::optional<std::string> was;
-      Status read = decisions.AdvanceTo(published->high, [&](const Record& decision) {
-        was = decision.value;
-        return false;
-      });
-      if (!read) return read;
-      if (was == json) continue;
-      verdict.difference = fmt::format("partition {}, transaction {}: published {} but the logs give {}", partition, record.seq,
-                                       was.value_or("nothing"), json);
-      return {};
-    }
+    return enough ? Status(Fail(Code::kNotFound)) : Status{};   // stops the reading
+  });
+  if (enough) return {};
+  if (!read && !each && read.error().code == Code::kGateFailed) {
+    verdict.difference = read.error().detail;
+    return {};
   }
-  return {};
+  return read;
 }
 
 Result<JournalVerdict> JournalCheck::Run() {

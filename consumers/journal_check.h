@@ -24,7 +24,8 @@ struct JournalVerdict {
   std::string difference{};
 };
 
-/// One thread. Needs the journal from its first transaction, and everything it refers to still retained.
+/// One thread. Needs the journal from its first transaction, and everything it refers to still retained. Journals are read
+/// twice, one transaction in memory at a time; the adopted snapshots are kept.
 class JournalCheck {
  public:
   /// `environment`: configuration, mappings, logs, clock, shape; plan, store and models are the check's own.
@@ -42,18 +43,28 @@ class JournalCheck {
     JournalRecord record{};
     std::vector<std::string> pieces{};   // as written
   };
-  static std::int64_t FirstOffset(const std::vector<Journal>& journals, std::uint16_t input);
+  /// Where a partition begins; no log id: it has no transaction.
+  struct Beginning {
+    LogId log_id{};
+    std::vector<std::int64_t> offsets{};   // by input
+  };
+  /// Hands over one partition's transactions in order, until `each` fails.
+  Status EachJournal(std::int32_t partition, const std::function<Status(const Journal&)>& each);
   Status ReadPlans();
   Status ReadJournal(std::int32_t partition);
   Status DeriveSnapshots(std::int32_t partition);
   Status Capture(const LearningFold& fold, const CampaignPlan& plan, std::uint64_t version);
+  struct Refold;
+  Status OpenPlan(Refold& refold, std::uint32_t epoch);
+  Status CheckTransaction(Refold& refold, const Journal& journal);
+  Status ComparePublished(Refold& refold, const Journal& journal);
   Status CheckPartition(std::int32_t partition, JournalVerdict& verdict, const std::function<bool(std::string_view)>& each);
   Result<std::shared_ptr<const AdoptedModels>> Models(const JournalRecord& record, AdoptedModels& models) const;
 
   ShardEnvironment environment_;
   bool full_ = false;                                    // decisions with full detail instead of the journal's bytes
   std::map<std::uint32_t, std::string> plan_texts_;
-  std::vector<std::vector<Journal>> journals_;           // by events partition
+  std::vector<Beginning> beginnings_;                    // by events partition
   std::map<std::uint64_t, std::set<IdHash>> wanted_;     // version -> models adopted at it
   std::map<std::pair<IdHash, std::uint64_t>, PublishedModel> snapshots_;
 };
