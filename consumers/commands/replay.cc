@@ -179,6 +179,7 @@ class Replay {
       }
       ++input_.events;
       if (predictions_.on()) Remember(batch_.events[e]);
+      if (study_) study_->See(batch_.events[e]);
       engine_->Apply(batch_.events[e]);
     }
   }

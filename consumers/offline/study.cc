@@ -6,6 +6,7 @@
 namespace offerstream {
 namespace {
 
+constexpr Duration kChurnHorizon = 91 * 86'400'000LL;  // 13 weeks
 constexpr double kFirstRate = 0.05, kFirstRateLabels = 20;  // base rate before anything is known: that many labels' worth
 
 std::vector<std::size_t> NumericFeatures(const FeatureSchema& schema) {
@@ -28,13 +29,18 @@ double ModelStudy::deviation(std::size_t j) const {
 
 Study::Study(std::shared_ptr<const CampaignPlan> plan, StudyOptions options)
     : plan_(std::move(plan)), options_(std::move(options)), numeric_(NumericFeatures(plan_->features)),
-      numbers_(numeric_.size()), moments_(numeric_.size()) {
+      numbers_(numeric_.size()), moments_(numeric_.size()), churn_(kChurnHorizon) {
   for (std::size_t m = 0; m < plan_->models(); ++m) model_of_[plan_->ModelHash(ModelIndex(m))] = ModelIndex(m);
 }
 
 const ModelStudy* Study::Find(std::string_view id) const {
   const auto found = models_.find(id);
   return found == models_.end() ? nullptr : &found->second;
+}
+
+void Study::See(const Event& event) {
+  if (event.kind != EventKind::kTransaction || !event.has_value || event.direction == Direction::kOut) return;
+  churn_.Purchase(event.customer_hash, event.time, event.value);
 }
 
 Status Study::Label(const Observation& row, std::span<const float> x) {

@@ -11,10 +11,12 @@
 #include <vector>
 
 #include "models/domain/campaign_plan.h"
+#include "models/domain/event.h"
 #include "models/domain/observation.h"
 #include "models/domain/status.h"
 #include "models/evaluating/factors.h"
 #include "models/learning/challenge.h"
+#include "models/learning/churn_model.h"
 
 namespace offerstream {
 
@@ -34,10 +36,12 @@ struct StudyOptions {
   ChallengeSchedule schedule{};
 };
 
-/// Sees final labels in the order they become known. One thread.
+/// Sees every event before it is folded, and final labels in the order they become known. One thread.
 class Study {
  public:
   Study(std::shared_ptr<const CampaignPlan> plan, StudyOptions options);
+  /// An event as it was read: purchases are transactions that pay in, with their value.
+  void See(const Event& event);
   /// A label became final (kMature), with the features of decision time. kIo when the trees' library fails.
   Status Label(const Observation& row, std::span<const float> x);
   /// After the last label: challengers score what is pending, factors are found.
@@ -50,6 +54,8 @@ class Study {
   const std::vector<std::size_t>& numeric() const { return numeric_; }
   /// Over the exposures whose conversion is known; null before Finish and where there is too little to look at.
   const std::optional<Factors>& factors() const { return factors_; }
+  /// Who buys again, learned while the events went by.
+  const ChurnLedger& churn() const { return churn_; }
 
  private:
   std::shared_ptr<const CampaignPlan> plan_;
@@ -60,6 +66,7 @@ class Study {
   std::vector<double> numbers_{};
   CoMoments moments_;
   std::optional<Factors> factors_{};
+  ChurnLedger churn_;
 };
 
 }  // namespace offerstream

@@ -17,6 +17,7 @@ std::string ReportJson(const ReportParts& p) {
       {"segments", report::SegmentsJson(p.plan, p.adopted.segments.get())},
       {"caps", report::CapsJson(p.plan, p.adopted.caps.get())},
       {"factors", p.study == nullptr ? "" : report::FactorsJson(*p.study)},
+      {"churn", p.study == nullptr ? "" : report::ChurnJson(p.study->churn())},
       {"experiment", report::ExperimentJson(p.adopted.lift.get())},
   };
   std::string out = "{";

@@ -23,6 +23,10 @@ std::string ModelJson(const ModelReport& model, const ModelStudy* study);
 // report_studies.cc
 /// Factors of the numeric features: loadings, communalities, eigenvalues beside chance; empty when there are none to look for.
 std::string FactorsJson(const Study& study);
+// report_churn.cc
+/// Who stops buying and what they are worth: the hazard's quality and drivers, the reference model, value at risk by risk
+/// and by recency; empty without purchases whose future is known.
+std::string ChurnJson(const ChurnLedger& ledger);
 // report_segments.cc
 /// How many segments, and what each is like.
 std::string SegmentsJson(const CampaignPlan& plan, const SegmentView* view);
