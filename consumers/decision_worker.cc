@@ -14,6 +14,7 @@
 #include "consumers/failpoint.h"
 #include "consumers/log.h"
 #include "consumers/position_text.h"
+#include "consumers/retention_watch.h"
 
 namespace offerstream {
 namespace {
@@ -23,11 +24,11 @@ constexpr std::size_t kChunkBytes = 4u << 20;
 constexpr std::int64_t kIdleWriteMs = 1000;            // without input for so long: all dirty rows are written
 constexpr std::int64_t kPublishMs = 1000;              // the view is refreshed at least so often
 constexpr std::int64_t kDiskCheckMs = 1000;
+constexpr std::int64_t kRetentionCheckMs = 10'000;
 constexpr std::uint64_t kDiskLowBytes = 256u << 20;
 constexpr std::int64_t kAdoptPatienceMs = 30'000;      // older models than before are taken after this
 constexpr std::int64_t kStopWriteMs = 5000;
 constexpr int kIdleWaitMs = 50;
-constexpr std::size_t kRecentMax = 1000;
 constexpr std::uint64_t kTailEventsMin = 1000;
 
 void Pause(std::int64_t ms) {
@@ -75,6 +76,9 @@ Status DecisionWorker::Turn(int wait_ms) {
   Answer();
   const std::int64_t now = environment_.clock->SteadyMs();
   if (now - last_publish_ms_ >= kPublishMs) Publish();
+  if (now - last_retention_check_ms_ >= kRetentionCheckMs) {
+    if (Status watched = WatchRetention(); !watched) return watched;
+  }
   if (partitions_.empty() || !missing_.empty() || DiskLow() || AwaitModels()) {
     Pause(wait_ms);
     return {};
@@ -401,98 +405,18 @@ bool DecisionWorker::DiskLow() {
   return disk_low_ = low;
 }
 
-void DecisionWorker::CountLatency(std::int64_t now_ms) {
-  for (const std::int64_t record_ms : counts_.decided_record_times) {
-    if (record_ms <= 0) continue;
-    const double ms = static_cast<double>(std::max<std::int64_t>(0, now_ms - record_ms));
-    const auto* bound = std::lower_bound(std::begin(kLatencyBoundsMs), std::end(kLatencyBoundsMs), ms);
-    ++totals_.event_to_decision_ms[static_cast<std::size_t>(bound - std::begin(kLatencyBoundsMs))];
-    totals_.event_to_decision_sum_ms += ms;
-  }
-  counts_.decided_record_times.clear();
-}
-
-void DecisionWorker::Publish() {
-  last_publish_ms_ = environment_.clock->SteadyMs();
-  totals_.records = counts_.records;
-  totals_.record_bytes = counts_.record_bytes;
-  totals_.key_mismatches = counts_.key_mismatches;
-  totals_.timestamps_from_record = counts_.timestamps_from_record;
-  totals_.rejected = counts_.rejected;
-  totals_.dead_letters = counts_.dead_letters;
-  totals_.decisions = counts_.decisions;
-  totals_.caps = counts_.caps;
-  totals_.observations = counts_.observations;
-  totals_.profile_rows = counts_.profile_rows;
-  totals_.partitions.clear();
+/// Where retention comes near the tail, everything is written: nothing is left that a restart would have to read again.
+Status DecisionWorker::WatchRetention() {
+  last_retention_check_ms_ = environment_.clock->SteadyMs();
   for (const auto& [p, owned] : partitions_) {
-    const PartitionState::Sizes sizes = owned->state().sizes();
-    const PartitionAccount& account = owned->fold().account();
-    PartitionView& view = totals_.partitions.emplace_back();
-    view.partition = p;
-    view.ready = true;
-    view.seq = owned->position().seq;
-    view.offsets = owned->position().offsets;
-    view.topics = environment_.InputTopics();
-    view.lag = source_.Lag(p);
-    view.tail_events = sizes.tail_events;
-    view.profiles_cached = sizes.cached;
-    view.profiles_dirty = sizes.dirty;
-    view.timers = sizes.timers;
-    view.resident_bytes = sizes.resident_bytes;
-    view.watermark = account.watermark;
-    view.max_event_time = account.max_event_time;
-    view.counters = before_[p];
-    view.counters.Add(owned->fold().counters());
+    const auto near = FindRetentionNear(environment_, p, owned->state().floor(), owned->position());
+    if (!near) return {};   // Kafka does not answer now; the next check asks again
+    if (near->empty()) continue;
+    Log(LogLevel::kError, fmt::format("cause=retention shard {}: {}; writing everything now", shard_, *near));
+    ++totals_.retention_alarms;
+    return WriteAll();
   }
-  for (const std::int32_t p : missing_) {
-    PartitionView& view = totals_.partitions.emplace_back();
-    view.partition = p;
-    view.restore_remaining = remaining_;
-  }
-  const std::lock_guard lock(mutex_);
-  view_ = totals_;
-  for (std::string& json : counts_.recent) {
-    if (recent_.size() < kRecentMax) recent_.push_back(std::move(json));
-    else recent_[recent_next_] = std::move(json);
-    recent_next_ = (recent_next_ + 1) % kRecentMax;
-  }
-  counts_.recent.clear();
-  committed_counts_.recent.clear();
-}
-
-/// The folds' counters as of the last commit survive the folds.
-void DecisionWorker::KeepCounters() {
-  for (const PartitionView& view : totals_.partitions) {
-    if (view.ready) before_[view.partition] = view.counters;
-  }
-}
-
-ShardView DecisionWorker::View() const {
-  const std::lock_guard lock(mutex_);
-  return view_;
-}
-
-std::vector<std::string> DecisionWorker::RecentDecisions() const {
-  const std::lock_guard lock(mutex_);
-  if (recent_.size() < kRecentMax) return recent_;
-  std::vector<std::string> ordered(recent_.begin() + static_cast<std::ptrdiff_t>(recent_next_), recent_.end());
-  ordered.insert(ordered.end(), recent_.begin(), recent_.begin() + static_cast<std::ptrdiff_t>(recent_next_));
-  return ordered;
-}
-
-void DecisionWorker::Ask(Question question) {
-  const std::lock_guard lock(mutex_);
-  questions_.push_back(std::move(question));
-}
-
-void DecisionWorker::Answer() {
-  std::vector<Question> questions;
-  {
-    const std::lock_guard lock(mutex_);
-    questions.swap(questions_);
-  }
-  for (const Question& question : questions) question(*this);
+  return {};
 }
 
 }  // namespace offerstream

@@ -44,6 +44,7 @@ void AddShard(const ShardView& from, ShardView& to) {
   to.unknown += from.unknown;
   for (const auto& [cause, n] : from.recycles) to.recycles[cause] += n;
   to.rebalances += from.rebalances;
+  to.retention_alarms += from.retention_alarms;
   to.records += from.records;
   to.record_bytes += from.record_bytes;
   to.key_mismatches += from.key_mismatches;
@@ -105,6 +106,7 @@ void AddTransactions(const Totals& sum, MetricsPage& page) {
   double recycles = 0;
   for (const auto& [cause, n] : sum.shard.recycles) recycles += static_cast<double>(n);
   page.Set("offerstream_producer_recycles_total", recycles);
+  page.Set("offerstream_retention_alarms_total", static_cast<double>(sum.shard.retention_alarms));
   page.Set("offerstream_last_commit_timestamp_seconds", static_cast<double>(sum.shard.last_commit_wall_ms) * 1e-3);
   page.Set("offerstream_worker_busy_seconds_total", sum.shard.busy_seconds);
   page.Set("offerstream_commit_wait_seconds_total", sum.shard.commit_seconds);

@@ -39,6 +39,7 @@ struct ShardView {
   std::vector<PartitionView> partitions{};
   std::uint64_t committed = 0, aborted = 0, unknown = 0;      ///< transactions by outcome
   std::map<std::string, std::uint64_t> recycles{};            ///< producer recycles by cause (Code's reason text)
+  std::uint64_t retention_alarms = 0;                         ///< log starts that came near the tail
   std::uint64_t rebalances = 0, records = 0, record_bytes = 0, key_mismatches = 0, timestamps_from_record = 0;
   std::map<std::string, std::uint64_t> rejected{};            ///< bad records by reason
   std::uint64_t dead_letters = 0, decisions = 0, caps = 0, observations = 0, profile_rows = 0;

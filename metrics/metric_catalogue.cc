@@ -63,6 +63,7 @@ constexpr auto kMetrics = std::to_array<MetricSpec>({
     {"offerstream_profiles_dirty", kGauge, "", 1, "", "Profiles changed since they were written."},
     {"offerstream_timers_pending", kGauge, "", 1, "", "Customers with a timer."},
     {"offerstream_checkpoint_tail_events", kGauge, "", 1, "TailGrows", "Events a restart would re-fold."},
+    {"offerstream_retention_alarms_total", kCounter, "", 1, "", "Times a log's start came near what a restart would read; everything was written then."},
     {"offerstream_state_bytes", kGauge, "family", 8, "", "Bytes on disk."},
     {"offerstream_state_keys", kGauge, "family", 8, "", "Keys on disk (estimate)."},
     {"offerstream_disk_free_bytes", kGauge, "", 1, "DiskLow", "Free space where the state lies."},

@@ -83,6 +83,19 @@ Status KafkaShard::InitProducer(std::int64_t deadline_ms) {
   }
 }
 
+/// Committed positions; where none is, the log's start.
+Status KafkaShard::ResolveStart(std::vector<TopicPosition>& positions) {
+  if (Status known = consumer_->Committed(positions, kCommittedTimeoutMs); !known) return known;
+  for (TopicPosition& p : positions) {
+    p.metadata.clear();
+    if (p.offset != kOffsetNone) continue;
+    auto bounds = consumer_->Bounds(p.topic, p.partition, kCommittedTimeoutMs);
+    if (!bounds) return tl::unexpected(bounds.error());
+    p.offset = bounds->low;
+  }
+  return {};
+}
+
 Status KafkaShard::OnChange(KafkaConsumer::Change change, std::vector<TopicPosition>& positions) {
   if (change != KafkaConsumer::Change::kAssigned) {
     if (change == KafkaConsumer::Change::kLost) change_.lost = true;
@@ -90,19 +103,17 @@ Status KafkaShard::OnChange(KafkaConsumer::Change change, std::vector<TopicPosit
     next_.clear();
     return {};
   }
-  for (const std::int64_t deadline = NowMs() + kCommittedPatienceMs;;) {
-    Status known = consumer_->Committed(positions, kCommittedTimeoutMs);
+  // Without an answer we wait, as everywhere: also while a transaction of a dead writer has not ended yet. The member keeps
+  // its partitions; the group sees its heartbeats.
+  for (;;) {
+    Status known = ResolveStart(positions);
     if (known) break;
-    // Pending: a transaction of a dead writer has not ended yet.
-    if (NowMs() >= deadline || known.error().code == Code::kKafkaUnauthorized) return known;
+    if (known.error().code != Code::kKafkaUnreachable && known.error().code != Code::kKafkaRetriable) return known;
+    Log(LogLevel::kWarn, fmt::format("shard {}: waiting for committed positions: {}", settings_.shard, known.error().detail));
+    if (settings_.still_waiting) settings_.still_waiting();
+    Pause(250);
   }
   for (TopicPosition& p : positions) {
-    if (p.offset == kOffsetNone) {
-      auto bounds = consumer_->Bounds(p.topic, p.partition, kCommittedTimeoutMs);
-      if (!bounds) return tl::unexpected(bounds.error());
-      p.offset = bounds->low;
-    }
-    p.metadata.clear();
     auto [entry, fresh] = next_.try_emplace(p.partition, settings_.inputs.size(), 0);
     if (fresh) change_.assigned.push_back(p.partition);
     const auto input = std::find(settings_.inputs.begin(), settings_.inputs.end(), p.topic) - settings_.inputs.begin();

@@ -54,6 +54,7 @@ class KafkaShard final : public EventSource, public Outbox {
  private:
   Status OpenProducer();
   Status InitProducer(std::int64_t deadline_ms);
+  Status ResolveStart(std::vector<TopicPosition>& positions);
   Status OnChange(KafkaConsumer::Change change, std::vector<TopicPosition>& positions);
   std::string Identity() const;
 

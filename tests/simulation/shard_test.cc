@@ -355,6 +355,29 @@ TEST_F(Shard, RefoldingALongTailKeepsMemoryWithinItsBound) {
   EXPECT_LE(sizes.resident_bytes, bound + bound / 4) << "of " << whole;
 }
 
+TEST_F(Shard, WhenRetentionComesNearTheTailEverythingIsWritten) {
+  MemoryKafka kafka;
+  Feed(kafka, 2000, 60);
+  Process process(kafka);
+  process.shard->Assign({0, 1});
+  for (int turn = 0; turn < 20; ++turn) process.Turn();
+  PartitionState& state = process.worker->partitions().at(0)->state();
+  const std::int64_t tail = process.worker->partitions().at(0)->position().offsets[0] - state.floor().offsets[0];
+  ASSERT_GT(tail, 100);
+  process.clock.now += 11'000;
+  process.Turn();
+  EXPECT_GT(state.sizes().dirty, 0u) << "nothing is deleted yet";
+  kafka.begins[{"events", 0}] = std::max<std::int64_t>(1, state.floor().offsets[0] - tail / 4);
+  process.clock.now += 11'000;
+  const TxnSeq before = process.worker->partitions().at(0)->position().seq;
+  process.Turn();
+  EXPECT_EQ(process.worker->View().retention_alarms, 1u);
+  EXPECT_GE(state.floor().seq, before + 1) << "written before more was folded";
+  kafka.begins.clear();
+  RunToEnd(process);
+  ExpectPlain(EndOf(kafka, {&process, &process}));
+}
+
 // Killed after publishing and before storing: the next start takes what was published, and what it stores stands alone.
 TEST_F(Shard, ALearnerThatStartedFromTheTopicStartsAgainFromItsStore) {
   MemoryKafka kafka;

@@ -27,6 +27,7 @@ struct MemoryKafka {
   using Place = std::pair<std::string, std::int32_t>;
   std::map<Place, std::vector<Entry>> logs{};
   std::map<Place, std::pair<std::int64_t, std::string>> positions{};   // committed: next offset, text
+  std::map<Place, std::int64_t> begins{};                               // first retained offsets; absent: 0
   std::map<std::int32_t, const void*> owners{};                         // of input partitions; others are fenced
 
   std::vector<Entry>& Log(const std::string& topic, std::int32_t partition) { return logs[{topic, partition}]; }
@@ -180,7 +181,8 @@ class MemoryLogReader final : public LogReader {
  public:
   explicit MemoryLogReader(MemoryKafka& kafka) : kafka_(kafka) {}
   Result<LogBounds> Bounds(const std::string& topic, std::int32_t partition) override {
-    return LogBounds{0, static_cast<std::int64_t>(kafka_.Log(topic, partition).size())};
+    const auto begin = kafka_.begins.find({topic, partition});
+    return LogBounds{begin == kafka_.begins.end() ? 0 : begin->second, static_cast<std::int64_t>(kafka_.Log(topic, partition).size())};
   }
   Result<std::unique_ptr<LogStream>> Open(const std::string& topic, std::int32_t partition, std::int64_t from, std::uint16_t input) override {
     return std::make_unique<Stream>(kafka_, topic, std::map<std::int32_t, std::int64_t>{{partition, from}}, input);
