@@ -44,14 +44,15 @@ std::string_view ConsentText(Consent consent) {
 }
 
 std::string AttributeJson(const CampaignPlan& plan, const AttributeSlot& slot) {
-  const AttributeSpec& spec = plan.attributes[slot.attribute.value];
+  const AttributeSpec& spec = plan.attributes[slot.attribute().value];
+  const AttributeValue given = slot.value();
   std::string value = "null";
-  if (slot.value.type == AttributeValue::Type::kNumber) value = Number(slot.value.number);
-  if (slot.value.type == AttributeValue::Type::kBool) value = slot.value.number != 0 ? "true" : "false";
-  if (slot.value.type == AttributeValue::Type::kText) {
-    value = fmt::format("\"#{:016x}\"", slot.value.text);
+  if (given.type == AttributeValue::Type::kNumber) value = Number(given.number);
+  if (given.type == AttributeValue::Type::kBool) value = given.number != 0 ? "true" : "false";
+  if (given.type == AttributeValue::Type::kText) {
+    value = fmt::format("\"#{:016x}\"", given.text);
     for (std::size_t i = 0; i < spec.level_hashes.size(); ++i) {
-      if (spec.level_hashes[i] == slot.value.text) value = JsonText(spec.levels[i]);
+      if (spec.level_hashes[i] == given.text) value = JsonText(spec.levels[i]);
     }
   }
   return JsonText(spec.name) + ":" + value;
@@ -81,8 +82,8 @@ std::string CapStateJson(const CampaignPlan& plan, const CapState& cap) {
 std::string CustomerJson(const CampaignPlan& plan, const CustomerView& view) {
   const CustomerProfile& p = view.profile;
   std::string channels, attributes;
-  for (std::size_t c = 0; c < p.channels.size() && c < plan.channels.size(); ++c) {
-    const ChannelProfile& channel = p.channels[c];
+  for (std::size_t c = 0; c < plan.channels.size(); ++c) {
+    const ChannelProfile channel = p.channels.Of(ChannelIndex(c));
     if (c > 0) channels += ",";
     channels += fmt::format("{}:{{\"impressions_d30\":{},\"clicks_d30\":{},\"conversions_d30\":{},\"last_impression\":{},\"last_click\":{},\"consent\":\"{}\"}}",
                             JsonText(plan.channels[c].id), Number(channel.impressions.d30), Number(channel.clicks.d30),

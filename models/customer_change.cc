@@ -75,10 +75,8 @@ void CustomerChange::ByEarliestTimer(CustomerProfile& profile) {
     closed = closed || e.next_due == INT64_MAX;
     if (counters_ != nullptr) ++counters_->timers;
   }
-  if (closed) std::erase_if(profile.exposures, [](const Exposure& e) { return e.next_due == INT64_MAX; });
-  // An exposure is larger than all else of a customer: the room of former ones is given back to the pool.
-  if (closed && profile.exposures.empty()) profile.exposures.shrink_to_fit();
-  for (std::size_t c = 0; c < profile.channels.size(); ++c) {
+  if (closed) profile.exposures.EraseIf([](const Exposure& e) { return e.next_due == INT64_MAX; });
+  for (std::size_t c = 0; c < plan_.channels.size(); ++c) {
     if (CapDue(profile, ChannelIndex(c)) <= due) FireCap(profile, ChannelIndex(c), due);
   }
   if (profile.lift_open && profile.enrolled + plan_.experiment.horizon <= due) FireLift(profile);
@@ -92,33 +90,34 @@ void CustomerChange::ByTimers(CustomerProfile& profile, EventTime limit) {
 void CustomerChange::SetNextDue(CustomerProfile& profile) const {
   EventTime due = INT64_MAX;
   for (const Exposure& e : profile.exposures) due = std::min(due, e.next_due);
-  for (std::size_t c = 0; c < profile.channels.size(); ++c) due = std::min(due, CapDue(profile, ChannelIndex(c)));
+  for (std::size_t c = 0; c < plan_.channels.size(); ++c) due = std::min(due, CapDue(profile, ChannelIndex(c)));
   if (profile.lift_open) due = std::min(due, profile.enrolled + plan_.experiment.horizon);
   profile.next_due = due;
 }
 
 // A published cap has one timer: when it opens again, else when nothing is counted any more.
 EventTime CustomerChange::CapDue(const CustomerProfile& profile, ChannelIndex channel) const {
-  const ChannelProfile& c = profile.channels[channel.value];
-  if (c.published_limit == 0) return INT64_MAX;
-  const EventTime due = c.published_capped ? ReopensAt(plan_, profile, channel, c.published_limit)
-                                           : EmptiesAt(plan_, profile, channel);
+  const std::uint16_t limit = profile.channels.PublishedLimit(channel);
+  if (limit == 0) return INT64_MAX;
+  const EventTime due = profile.channels.PublishedCapped(channel) ? ReopensAt(plan_, profile, channel, limit)
+                                                                  : EmptiesAt(plan_, profile, channel);
   return due == kNever ? 0 : due;   // what it waits for has already gone from memory: at once
 }
 
 void CustomerChange::FireCap(CustomerProfile& profile, ChannelIndex channel, EventTime due) {
-  ChannelProfile& c = profile.channels[channel.value];
   const std::uint16_t used = CountShown(plan_, profile, channel, due);
   if (counters_ != nullptr) ++counters_->timers;
-  if (used > 0 && used < c.published_limit) {
-    c.published_capped = false;
+  if (used > 0 && used < profile.channels.PublishedLimit(channel)) {
+    profile.channels.Update(channel, [](ChannelProfile& c) { c.published_capped = false; });
     TellCap(profile, channel, due, used, false);
     return;
   }
   TellCap(profile, channel, due, 0, true);
-  c.published_limit = 0;
-  c.published_capped = false;
-  c.published_source = CapSource::kConfigured;
+  profile.channels.Update(channel, [](ChannelProfile& c) {
+    c.published_limit = 0;
+    c.published_capped = false;
+    c.published_source = CapSource::kConfigured;
+  });
 }
 
 void CustomerChange::FireLift(CustomerProfile& profile) {
@@ -147,7 +146,7 @@ bool CustomerChange::IsRepeat(CustomerProfile& profile, const Event& event, Even
   // Forgetting in larger pieces keeps it cheap; it changes no answer, because the search above looks at times.
   std::size_t old = 0;
   while (old < seen.size() && seen[old].time < horizon) ++old;
-  if (old >= 8 && old * 4 >= seen.size()) seen.erase(seen.begin(), seen.begin() + static_cast<std::ptrdiff_t>(old));
+  if (old >= 8 && old * 4 >= seen.size()) seen.erase(seen.begin(), seen.begin() + old);
   if (seen.size() >= kSeenEventsMax) {
     seen.erase(seen.begin(), seen.begin() + kSeenEventsMax / 8);
     ++profile.truncated;
@@ -186,7 +185,7 @@ void CustomerChange::Impression(CustomerProfile& profile, const Event& event, co
   Exposure* shown = FindDisplayed(profile, event);
   ChannelIndex channel = event.channel;
   if (!channel.known() && shown != nullptr) channel = shown->channel;
-  const bool counted = channel.value < profile.channels.size();
+  const bool counted = channel.value < plan_.channels.size();
   const std::uint32_t ordinal = counted ? CountShown(plan_, profile, channel, event.time) + 1u : 1u;
   if (shown == nullptr && facts != nullptr && facts->has_impression && facts->impression.offer.known()) {
     ForeignImpression(profile, event, facts->impression, ordinal, x);   // before it is counted
@@ -195,9 +194,10 @@ void CustomerChange::Impression(CustomerProfile& profile, const Event& event, co
     OpenLabels(plan_, event.time, *shown);
   }
   if (!counted) return;
-  ChannelProfile& c = profile.channels[channel.value];
-  AddDecayed(c.impressions, 1, event.time);
-  c.last_impression = std::max(c.last_impression, event.time);
+  profile.channels.Update(channel, [&](ChannelProfile& c) {
+    AddDecayed(c.impressions, 1, event.time);
+    c.last_impression = std::max(c.last_impression, event.time);
+  });
   auto& ring = profile.impressions;
   if (watermark != kNever) {
     const auto live = std::find_if(ring.begin(), ring.end(), [&](PackedImpression i) {
@@ -229,36 +229,39 @@ void CustomerChange::ForeignImpression(CustomerProfile& profile, const Event& ev
     EmitKnownOutcomes(plan_, event, fact, fact.id, ordinal, x, out_->observations);
     return;
   }
-  Exposure e(profile.exposures.get_allocator());
-  e.id = fact.id;
-  e.offer = fact.offer;
-  e.channel = fact.channel;
+  Exposure& e = AddExposure(profile, fact, x);
   e.decided = e.valid_until = event.time;
-  e.propensity = fact.propensity;
   e.ordinal = static_cast<std::uint16_t>(ordinal);
-  e.segment = fact.segment;
-  e.arm = static_cast<std::uint8_t>(fact.arm);
-  e.lottery = fact.lottery;
   e.foreign = true;
-  for (std::size_t o = 0; o < plan_.outcomes.size(); ++o) {
-    const ServedLabel& served = fact.served[o];
-    e.labels[o].mask = served.mask;
-    e.labels[o].hold = served.hold;
-    e.labels[o].logit = served.logit;
-    e.labels[o].probability = served.probability;
-    e.labels[o].cap_logit = served.cap_logit;
-  }
-  e.x.assign(x.begin(), x.end());
   OpenLabels(plan_, event.time, e);
-  AddExposure(profile, std::move(e));
 }
 
-void CustomerChange::AddExposure(CustomerProfile& profile, Exposure&& exposure) {
+Exposure& CustomerChange::AddExposure(CustomerProfile& profile, const DecisionFact& fact, std::span<const float> x) {
   if (profile.exposures.size() >= kExposuresMax) {
     profile.exposures.erase(profile.exposures.begin());
     ++profile.truncated;
   }
-  profile.exposures.push_back(std::move(exposure));
+  Exposure& e = profile.exposures.emplace_back();
+  e.id = fact.id;
+  e.offer = fact.offer;
+  e.channel = fact.channel;
+  e.propensity = fact.propensity;
+  e.segment = fact.segment;
+  e.arm = static_cast<std::uint8_t>(fact.arm);
+  e.lottery = fact.lottery;
+  e.labels.resize(plan_.outcomes.size());
+  for (std::size_t o = 0; o < plan_.outcomes.size(); ++o) {
+    const ServedLabel& served = fact.served[o];
+    PendingLabel& label = e.labels[o];
+    label.next_cut = kLabelClosed;
+    label.mask = served.mask;
+    label.hold = served.hold;
+    label.logit = served.logit;
+    label.probability = served.probability;
+    label.cap_logit = served.cap_logit;
+  }
+  e.x.Assign(x);
+  return e;
 }
 
 void CustomerChange::Count(Joined how) {
@@ -277,10 +280,11 @@ void CustomerChange::Answer(CustomerProfile& profile, const Event& event, Outcom
   const ChannelIndex channel = event.channel.known() || exposure == nullptr ? event.channel : exposure->channel;
   const bool click = outcome.value == CampaignPlan::kClick;
   if (click) profile.last_click = std::max(profile.last_click, event.time);
-  if (channel.value < profile.channels.size()) {
-    ChannelProfile& c = profile.channels[channel.value];
-    AddAnswers(c, click ? 1 : 0, click ? 0 : 1, event.time);
-    if (click) c.last_click = std::max(c.last_click, event.time);
+  if (channel.value < plan_.channels.size()) {
+    profile.channels.Update(channel, [&](ChannelProfile& c) {
+      AddAnswers(c, click ? 1 : 0, click ? 0 : 1, event.time);
+      if (click) c.last_click = std::max(c.last_click, event.time);
+    });
   }
   if (!click) SetOwned(profile, ProductOf(plan_, event, exposure), event.time, true);
 }
@@ -319,8 +323,9 @@ void CustomerChange::Transaction(CustomerProfile& profile, const Event& event) {
 }
 
 void CustomerChange::OptOut(CustomerProfile& profile, const Event& event) {
-  for (std::size_t c = 0; c < profile.channels.size(); ++c) {
-    if (!event.channel.known() || event.channel.value == c) profile.channels[c].consent = Consent::kUnsubscribed;
+  for (std::size_t c = 0; c < plan_.channels.size(); ++c) {
+    if (event.channel.known() && event.channel.value != c) continue;
+    profile.channels.Update(ChannelIndex(c), [](ChannelProfile& p) { p.consent = Consent::kUnsubscribed; });
   }
   Joined how{};
   Exposure* exposure = FindAnswered(plan_, profile, event, plan_.outcomes[CampaignPlan::kClick].window, how);
@@ -332,24 +337,25 @@ void CustomerChange::Traits(CustomerProfile& profile, const Event& event) {
   auto& slots = profile.attributes;
   for (const AttributeUpdate& update : event.attributes) {
     auto at = std::lower_bound(slots.begin(), slots.end(), update.attribute,
-                               [](const AttributeSlot& s, AttributeIndex a) { return s.attribute < a; });
-    const bool there = at != slots.end() && at->attribute == update.attribute;
+                               [](const AttributeSlot& s, AttributeIndex a) { return s.attribute() < a; });
+    const bool there = at != slots.end() && at->attribute() == update.attribute;
     if (update.value.type == AttributeValue::Type::kUnset) {
       if (there) slots.erase(at);
     } else if (there) {
-      at->value = update.value;
+      *at = AttributeSlot(update.attribute, update.value);
     } else {
-      slots.insert(at, AttributeSlot{update.attribute, update.value});
+      slots.insert(at, AttributeSlot(update.attribute, update.value));
     }
-    for (std::size_t c = 0; c < plan_.consent.attributes.size() && c < profile.channels.size(); ++c) {
-      if (plan_.consent.attributes[c] == update.attribute) profile.channels[c].consent = ConsentOf(update.value);
+    for (std::size_t c = 0; c < plan_.consent.attributes.size(); ++c) {
+      if (plan_.consent.attributes[c] != update.attribute) continue;
+      profile.channels.Update(ChannelIndex(c), [&](ChannelProfile& p) { p.consent = ConsentOf(update.value); });
     }
   }
 }
 
 void CustomerChange::FailedDelivery(CustomerProfile& profile, const Event& event) {
   if (!event.failed || event.decision_id == 0) return;   // nobody will see it: its cap slot is free again
-  std::erase_if(profile.exposures, [&](const Exposure& e) { return e.id == event.decision_id && !e.Shown(); });
+  profile.exposures.EraseIf([&](const Exposure& e) { return e.id == event.decision_id && !e.Shown(); });
 }
 
 // ---- Facts -------------------------------------------------------------------------------------------------------------
@@ -357,64 +363,48 @@ void CustomerChange::FailedDelivery(CustomerProfile& profile, const Event& event
 void CustomerChange::ByDecision(CustomerProfile& profile, const Event& event, const DecisionFact& fact,
                                 std::span<const float> x) {
   if (fact.placement.value < kPlacementsMax) {
-    EventTime& last = profile.last_decision[fact.placement.value];
-    last = std::max(last, event.time);
+    profile.SetLastDecision(fact.placement, std::max(profile.LastDecision(fact.placement), event.time));
   }
   if (profile.enrolled == kNever) {
     profile.enrolled = event.time;
     profile.lift_open = true;
     profile.pre_value = DecayedTo(profile.value.d90, profile.value.touched, event.time, 90 * kDay);
   }
-  if (fact.has_offer && fact.offer.known() && fact.channel.value < profile.channels.size()) {
+  if (fact.has_offer && fact.offer.known() && fact.channel.value < plan_.channels.size()) {
     const std::uint32_t ordinal = CountShown(plan_, profile, fact.channel, event.time) + 1u;
     if (x.empty()) x = Features(profile, event, fact, ordinal);
-    Exposure e(profile.exposures.get_allocator());
-    e.id = fact.id;
-    e.offer = fact.offer;
-    e.channel = fact.channel;
+    Exposure& e = AddExposure(profile, fact, x);
     e.decided = event.time;
     e.valid_until = event.time + plan_.decide.valid_for;
     e.next_due = e.valid_until;
-    e.propensity = fact.propensity;
-    e.segment = fact.segment;
-    e.arm = static_cast<std::uint8_t>(fact.arm);
-    e.lottery = fact.lottery;
-    for (std::size_t o = 0; o < plan_.outcomes.size(); ++o) {
-      const ServedLabel& served = fact.served[o];
-      e.labels[o].mask = served.mask;
-      e.labels[o].hold = served.hold;
-      e.labels[o].logit = served.logit;
-      e.labels[o].probability = served.probability;
-      e.labels[o].cap_logit = served.cap_logit;
-      e.labels[o].next_cut = kLabelClosed;
-    }
-    e.x.assign(x.begin(), x.end());
-    AddExposure(profile, std::move(e));
   }
 }
 
 void CustomerChange::ByCaps(CustomerProfile& profile, const Event& event, std::span<const CapFact> caps,
                             EventTime watermark) {
   const EventTime at = std::max(event.time, watermark);
-  for (std::size_t c = 0; c < profile.channels.size(); ++c) {
-    ChannelProfile& channel = profile.channels[c];
+  for (std::size_t c = 0; c < plan_.channels.size(); ++c) {
+    const ChannelIndex channel(c);
+    const std::uint16_t told = profile.channels.PublishedLimit(channel);
     const auto fact = std::find_if(caps.begin(), caps.end(), [c](const CapFact& f) { return f.channel.value == c; });
-    const std::uint16_t limit = fact != caps.end() ? fact->limit : channel.published_limit;
+    const std::uint16_t limit = fact != caps.end() ? fact->limit : told;
     if (limit == 0) continue;
-    const std::uint16_t used = CountShown(plan_, profile, ChannelIndex(c), at);
+    const std::uint16_t used = CountShown(plan_, profile, channel, at);
     const bool capped = used >= limit;
-    if ((limit == channel.published_limit && capped == channel.published_capped) || used == 0) continue;
-    channel.published_limit = limit;
-    channel.published_capped = capped;
-    if (fact != caps.end()) channel.published_source = fact->source;
-    TellCap(profile, ChannelIndex(c), at, used, false);
+    if ((limit == told && capped == profile.channels.PublishedCapped(channel)) || used == 0) continue;
+    profile.channels.Update(channel, [&](ChannelProfile& p) {
+      p.published_limit = limit;
+      p.published_capped = capped;
+      if (fact != caps.end()) p.published_source = fact->source;
+    });
+    TellCap(profile, channel, at, used, false);
   }
 }
 
 void CustomerChange::TellCap(CustomerProfile& profile, ChannelIndex channel, EventTime at, std::uint16_t used,
                              bool tombstone) {
   if (out_ == nullptr) return;
-  const ChannelProfile& c = profile.channels[channel.value];
+  const ChannelProfile c = profile.channels.Of(channel);
   CapChange& change = out_->AddCap(profile.id);
   change.state.channel = channel;
   change.state.limit = c.published_limit;
@@ -436,15 +426,15 @@ void CustomerChange::ByMove(CustomerProfile& profile, const Coordinates& move) {
     row.model = SegmentsModel();
     row.time = move.time;
     row.customer = profile.hash;
-    row.old_place = profile.place;
+    row.old_place = profile.place.Told();
     row.new_place = move;
   }
-  profile.place = move;
+  profile.place.Tell(move);
 }
 
 void CustomerChange::Forget(CustomerProfile& profile, EventTime at) {
-  for (std::size_t c = 0; c < profile.channels.size(); ++c) {
-    if (profile.channels[c].published_limit > 0) TellCap(profile, ChannelIndex(c), at, 0, true);
+  for (std::size_t c = 0; c < plan_.channels.size(); ++c) {
+    if (profile.channels.PublishedLimit(ChannelIndex(c)) > 0) TellCap(profile, ChannelIndex(c), at, 0, true);
   }
 }
 

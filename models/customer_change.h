@@ -63,7 +63,7 @@ class CustomerChange {
   void Traits(CustomerProfile& profile, const Event& event);
   void FailedDelivery(CustomerProfile& profile, const Event& event);
   void Count(Joined how);
-  void AddExposure(CustomerProfile& profile, Exposure&& exposure);
+  Exposure& AddExposure(CustomerProfile& profile, const DecisionFact& fact, std::span<const float> x);
   void TellCap(CustomerProfile& profile, ChannelIndex channel, EventTime at, std::uint16_t used, bool tombstone);
   EventTime CapDue(const CustomerProfile& profile, ChannelIndex channel) const;
   void FireCap(CustomerProfile& profile, ChannelIndex channel, EventTime due);

@@ -229,7 +229,7 @@ Verdict CustomerDecision::CheckChannel(const CustomerProfile& profile, ChannelIn
     const EventTime until = limit == 0 ? kNever : ReopensAt(*plan_, profile, channel, free_for);
     return {true, Stage::kCap, ExclusionReason::kCapReached, until};
   }
-  const EventTime last = std::max(profile.channels[c].last_impression, use_.last_held[c]);
+  const EventTime last = std::max(profile.channels.LastImpression(channel), use_.last_held[c]);
   if (spec.cooldown > 0 && last != kNever && at < last + spec.cooldown) {
     return {true, Stage::kCooldown, ExclusionReason::kCooldown, last + spec.cooldown};
   }
@@ -345,10 +345,10 @@ NoOfferReason CustomerDecision::WhyNone(const Decision& decision) const {
 void CustomerDecision::CapFacts(const CustomerProfile& profile, const Event& event, std::vector<CapFact>& out) const {
   for (std::size_t c = 0; c < plan_->channels.size(); ++c) {
     const ChannelIndex channel(c);
-    const ChannelProfile& known = profile.channels[c];
-    if (known.published_limit == 0 && CountShown(*plan_, profile, channel, event.time) == 0) continue;
+    const std::uint16_t told = profile.channels.PublishedLimit(channel);
+    if (told == 0 && CountShown(*plan_, profile, channel, event.time) == 0) continue;
     const CapLimit limit = LimitOf(*plan_, cell_row_[c], lottery_, profile.hash, channel, event.time);
-    if (limit.limit != known.published_limit) out.push_back({channel, limit.limit, limit.source});
+    if (limit.limit != told) out.push_back({channel, limit.limit, limit.source});
   }
 }
 
@@ -357,9 +357,9 @@ bool CustomerDecision::Move(const CustomerProfile& profile, const Event& event, 
   const SegmentView* view = models_.segments.get();
   const bool learned = view != nullptr && view->dimension == z_.size();
   const std::uint32_t epoch = learned ? view->epoch : 0;
-  const Coordinates& told = profile.place;
+  const ToldPlace& told = profile.place;
   if (told.time != kNever && event.time < told.time + kMoveEvery) return false;
-  if (told.micro != 0 && told.epoch == epoch && told.z == z_) return false;
+  if (told.micro != 0 && told.epoch == epoch && std::ranges::equal(told.z, z_)) return false;
   out.micro = learned ? NearestMicro(*view, z_) : 0;
   if (out.micro == 0) out.micro = H64({profile.hash, event.event_hash});   // a founder
   out.time = event.time;

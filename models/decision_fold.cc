@@ -157,7 +157,7 @@ bool DecisionFold::Impl::DecideAll(CustomerProfile& profile, const Event& event,
   for (std::size_t p = 0; p < plan->decide.placements.size(); ++p) {
     const PlacementIndex placement(p);
     if (event.placement.known() && event.placement != placement) continue;
-    const EventTime last = profile.last_decision[p];
+    const EventTime last = profile.LastDecision(placement);
     if (last != kNever && event.time < last + plan->decide.min_interval) continue;
     if (!looked) decide.LookClosely(profile, event);
     looked = true;

@@ -15,7 +15,7 @@ class FoldMemory {
  public:
   virtual ~FoldMemory() = default;
 
-  /// The customer, loaded or created (created: empty profile with id and hash set, channels sized to the plan). It is
+  /// The customer, loaded or created (created: empty profile with id and hash set). It is
   /// marked dirty since transaction `seq`, unless its as_of >= seq (recovery: the row includes it; an erased customer's
   /// tombstone then shows as an empty profile with that as_of). Total: a store that fails ends the process (exit 75).
   virtual CustomerProfile& Open(std::string_view id, IdHash hash, TxnSeq seq) = 0;

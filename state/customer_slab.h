@@ -19,15 +19,15 @@ inline constexpr std::uint32_t kNoRef = UINT32_MAX;
 struct CustomerSlot : CustomerProfile {
   using CustomerProfile::CustomerProfile;
 
+  bool live : 1 = false;                                ///< in use
+  bool gone : 1 = false;                                ///< erased: an empty profile that only keeps as_of
+  bool erasure_listed : 1 = false;                      ///< waits in the dirty tail's list of erased ones
+  bool touched : 1 = false;                             ///< used since the eviction hand last came by
+  bool shared : 1 = false;                              ///< taken by the dirty tail's last share that wanted it
   std::uint32_t number = 0;                             ///< position in the slab
   std::uint32_t dirty_previous = kNoRef, dirty_next = kNoRef;  ///< the list of dirty ones, by first_dirty
-  TxnSeq share_seq = 0;                                 ///< as_of of the last share that took it; 0 = none outstanding
-  TxnSeq changed_after = 0;                             ///< first transaction that changed it after that share; 0 = none
+  std::uint32_t changed_after = 0;                      ///< transactions from that share to its first change since; 0 = none
   EventTime queued_due = INT64_MAX;                     ///< the due time its live timer entry carries
-  bool live = false;                                    ///< in use
-  bool gone = false;                                    ///< erased: an empty profile that only keeps as_of
-  bool erasure_listed = false;                          ///< waits in the dirty tail's list of erased ones
-  bool touched = false;                                 ///< used since the eviction hand last came by
 };
 
 /// A customer that is only in the store but has a timer.
@@ -42,7 +42,7 @@ struct CustomerRef {
   std::uint32_t slot = kNoRef, sleeper = kNoRef;
 };
 
-/// Slots in chunks of 2 MiB (huge pages from the second on) with a free list; vectors of all profiles draw from the given
+/// Slots in chunks of 2 MiB (huge pages from the second on) with a free list; arrays of all profiles draw from the given
 /// pool. The index holds four bytes a customer. Find costs a cache miss or two. One thread.
 class CustomerSlab {
  public:
@@ -55,8 +55,8 @@ class CustomerSlab {
   std::uint32_t Prefetch(std::string_view id, IdHash hash) const;
   /// Touches a slot's memory without looking at it.
   void PrefetchSlot(std::uint32_t slot) const;
-  /// Touches what the slot's vectors hold, where an event will look. Call some time after Prefetch.
-  void PrefetchVectors(std::uint32_t slot) const;
+  /// Touches what the slot's arrays hold, where an event will look. Call some time after Prefetch.
+  void PrefetchArrays(std::uint32_t slot) const;
 
   /// A new empty profile with id and hash. REQUIRES: Find says neither.
   CustomerSlot& New(std::string_view id, IdHash hash);

@@ -26,8 +26,8 @@ void DirtyTail::Mark(CustomerSlot& slot, TxnSeq seq) {
   if (slot.first_dirty == 0) {
     slot.first_dirty = seq;
     Link(slot);
-  } else if (slot.share_seq != 0 && seq > slot.share_seq && slot.changed_after == 0) {
-    slot.changed_after = seq;
+  } else if (slot.shared && seq > share_seq_ && slot.changed_after == 0) {
+    slot.changed_after = static_cast<std::uint32_t>(seq - share_seq_);
   }
 }
 
@@ -55,8 +55,9 @@ std::uint64_t DirtyTail::EventsBefore(TxnSeq seq) const {
 
 const std::vector<std::uint32_t>& DirtyTail::Choose(const ShareRequest& request, TxnSeq seq, bool all) {
   chosen_.clear();
+  share_seq_ = seq;
   const auto take = [&](CustomerSlot& slot) {
-    slot.share_seq = seq;
+    slot.shared = true;
     slot.changed_after = 0;
     chosen_.push_back(slot.number);
   };
@@ -90,11 +91,11 @@ FoldPosition DirtyTail::FloorAfter(const FoldPosition& position, std::size_t tak
 }
 
 void DirtyTail::Written(CustomerSlot& slot, TxnSeq as_of) {
-  assert(slot.live && slot.first_dirty != 0 && slot.share_seq == as_of);
+  assert(slot.live && slot.first_dirty != 0 && slot.shared && share_seq_ == as_of);
   Unlink(slot);
   slot.as_of = as_of;
-  slot.share_seq = 0;
-  slot.first_dirty = slot.changed_after;
+  slot.shared = false;
+  slot.first_dirty = slot.changed_after == 0 ? 0 : as_of + slot.changed_after;
   slot.changed_after = 0;
   if (slot.first_dirty != 0) Link(slot);
 }

@@ -61,6 +61,7 @@ class DirtyTail {
   CustomerSlab& slab_;
   std::uint32_t head_ = kNoRef, last_ = kNoRef;
   std::uint64_t dirty_ = 0;
+  TxnSeq share_seq_ = 0;   // of the last share: the only one that can still be written
   std::vector<std::uint32_t> erased_{}, chosen_{};
   std::deque<Transaction> transactions_{};
   FoldPosition floor_{};

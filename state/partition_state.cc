@@ -126,13 +126,9 @@ struct PartitionState::Impl {
     if (ref.sleeper != kNoRef) slab.Wake(ref.sleeper);
     return value.empty() ? nullptr : &Insert(name, hash, value);
   }
-  void Bear(CustomerSlot& slot) {
-    slot.gone = false;
-    slot.channels.assign(plan->channels.size(), ChannelProfile{});
-  }
   CustomerProfile& Opened(CustomerSlot& slot, TxnSeq seq) {
     if (slot.as_of >= seq) return slot;  // recovery: the row includes this transaction
-    if (slot.gone) Bear(slot);
+    slot.gone = false;
     dirty.Mark(slot, seq);
     return slot;
   }
@@ -162,7 +158,10 @@ struct PartitionState::Impl {
 
   bool Evict(CustomerSlot& slot) {
     if (!slot.live || slot.first_dirty != 0) return false;
-    if (std::exchange(slot.touched, false)) return false;
+    if (slot.touched) {
+      slot.touched = false;
+      return false;
+    }
     const std::string id(slot.id);
     const IdHash hash = slot.hash;
     const EventTime due = slot.next_due;
@@ -204,7 +203,6 @@ CustomerProfile& PartitionState::Open(std::string_view id, IdHash hash, TxnSeq s
   if (slot == nullptr) {
     slot = &impl_->slab.New(id, hash);
     slot->touched = true;
-    impl_->Bear(*slot);
   }
   return impl_->Opened(*slot, seq);
 }
@@ -218,7 +216,7 @@ void PartitionState::Erase(CustomerProfile& profile, TxnSeq seq) {
   auto& slot = static_cast<CustomerSlot&>(profile);
   assert(slot.live && seq > slot.as_of);
   impl_->dirty.Mark(slot, seq);
-  CustomerProfile empty{CustomerProfile::allocator_type(&impl_->pool)};
+  CustomerProfile empty{&impl_->pool};
   empty.id = std::move(slot.id);
   empty.hash = slot.hash;
   empty.as_of = slot.as_of;
@@ -288,7 +286,7 @@ void PartitionState::Prefetch(std::span<const std::string_view> ids, std::span<c
       wanted.emplace_back(ids[at], hashes[at]);
     }
   }
-  for (std::uint32_t slot : i.near) i.slab.PrefetchVectors(slot);
+  for (std::uint32_t slot : i.near) i.slab.PrefetchArrays(slot);
   if (wanted.empty()) return;
   std::sort(wanted.begin(), wanted.end());
   wanted.erase(std::unique(wanted.begin(), wanted.end()), wanted.end());
@@ -351,7 +349,7 @@ void PartitionState::TakeShare(const ShareRequest& request, const FoldPosition& 
     row.as_of = position.seq;
     row.id_begin = static_cast<std::uint32_t>(batch.arena.size());
     row.id_size = static_cast<std::uint32_t>(slot.id.size());
-    batch.arena.append(slot.id);
+    batch.arena.append(slot.id.view());
     row.value_begin = static_cast<std::uint32_t>(batch.arena.size());
     if (!slot.gone) EncodeProfile(*i.plan, slot, position.seq, batch.arena);
     row.value_size = static_cast<std::uint32_t>(batch.arena.size()) - row.value_begin;
@@ -397,7 +395,7 @@ Status PartitionState::Dump(const std::function<void(std::string_view id, std::s
   for (std::uint32_t at = 0; at < i.slab.capacity(); ++at) {
     if (const CustomerSlot& slot = i.slab.At(at); slot.live) resident.push_back(&slot);
   }
-  std::sort(resident.begin(), resident.end(), [](const CustomerSlot* x, const CustomerSlot* y) { return x->id < y->id; });
+  std::sort(resident.begin(), resident.end(), [](const CustomerSlot* x, const CustomerSlot* y) { return x->id.view() < y->id.view(); });
   std::string bytes;
   const auto tell = [&](std::string_view id, const CustomerProfile& profile) {
     bytes.clear();
@@ -411,8 +409,8 @@ Status PartitionState::Dump(const std::function<void(std::string_view id, std::s
   };
   Status outcome;
   const Status scanned = i.store.Scan(i.partition, [&](std::string_view id, std::string_view value) {
-    while (next != resident.end() && (*next)->id < id) tell_resident();
-    if (next != resident.end() && (*next)->id == id) {
+    while (next != resident.end() && (*next)->id.view() < id) tell_resident();
+    if (next != resident.end() && (*next)->id.view() == id) {
       tell_resident();
       return true;
     }

@@ -1,4 +1,4 @@
-// Memory for the small vectors of profiles: free lists by size over large chunks, counted.
+// Memory for the small arrays of profiles: free lists by size over large chunks, counted.
 #pragma once
 
 #include <array>
@@ -10,7 +10,7 @@
 
 namespace offerstream {
 
-/// Blocks are rounded up to 16 bytes (to 256 above 2 KiB, to whole allocations of the system above 16 KiB) and return to
+/// Blocks are rounded up to 8 bytes (to 256 above 2 KiB, to whole allocations of the system above 16 KiB) and return to
 /// the list of their size. Why not std::pmr::unsynchronized_pool_resource: it rounds 576 bytes up to 768 and does not
 /// tell how much is in use, which the memory bound of a partition needs. One thread.
 class ProfilePool final : public std::pmr::memory_resource {
@@ -26,7 +26,7 @@ class ProfilePool final : public std::pmr::memory_resource {
   std::uint64_t resident_bytes() const { return resident_; }
 
  private:
-  static constexpr std::size_t kFine = 16, kFineMax = 2048, kCoarse = 256, kCoarseMax = 16'384;
+  static constexpr std::size_t kFine = 8, kFineMax = 2048, kCoarse = 256, kCoarseMax = 16'384;
   static constexpr std::size_t kClasses = kFineMax / kFine + (kCoarseMax - kFineMax) / kCoarse;
   static constexpr std::size_t kFirstChunkBytes = 64u << 10, kChunkBytes = 2u << 20;
   struct FreeBlock {

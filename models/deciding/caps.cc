@@ -38,7 +38,7 @@ CapUse CountCapUse(const CampaignPlan& plan, const CustomerProfile& profile, Eve
 
 std::uint16_t CountShown(const CampaignPlan& plan, const CustomerProfile& profile, ChannelIndex channel, EventTime at) {
   const Duration window = plan.channels[channel.value].cap.window;
-  const EventTime last = profile.channels[channel.value].last_impression;
+  const EventTime last = profile.channels.LastImpression(channel);
   if (last == kNever || last + window <= at) return 0;
   std::uint16_t n = 0;
   for (auto it = profile.impressions.rbegin(); it != profile.impressions.rend() && TimeOf(*it) + window > at; ++it) {

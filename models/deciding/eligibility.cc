@@ -78,7 +78,7 @@ Verdict CheckOwnership(const OfferSpec& offer, const CampaignPlan& plan, const C
 }
 
 Verdict CheckConsent(const CampaignPlan& plan, const CustomerProfile& profile, ChannelIndex channel) {
-  switch (profile.channels[channel.value].consent) {
+  switch (profile.channels.ConsentOn(channel)) {
     case Consent::kUnsubscribed: return {true, Stage::kConsent, ExclusionReason::kUnsubscribed, kNever};
     case Consent::kOut: return {true, Stage::kConsent, ExclusionReason::kNoConsent, kNever};
     case Consent::kUnknown:

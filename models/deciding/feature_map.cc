@@ -1,6 +1,7 @@
 #include "models/deciding/feature_map.h"
 
 #include <algorithm>
+#include <bit>
 #include <cassert>
 
 #include "models/domain/decay.h"
@@ -24,9 +25,10 @@ double SignedLog(double x) { return x >= 0 ? fixed::Log1p(x) : -fixed::Log1p(-x)
 
 double Rate(double clicks, double impressions) { return (clicks + 1) / (impressions + 20); }
 
-double ChannelRate(const ChannelProfile& c, EventTime at) {
-  return Rate(DecayedTo(c.clicks.d30, c.clicks.touched, at, 30 * kDay),
-              DecayedTo(c.impressions.d30, c.impressions.touched, at, 30 * kDay));
+double ChannelRate(const ChannelTable& channels, ChannelIndex channel, EventTime at) {
+  const DecayedSums clicks = channels.Clicks(channel), impressions = channels.Impressions(channel);
+  return Rate(DecayedTo(clicks.d30, clicks.touched, at, 30 * kDay),
+              DecayedTo(impressions.d30, impressions.touched, at, 30 * kDay));
 }
 
 double NumberOf(const CustomerProfile& p, ProfileNumber number, EventTime at) {
@@ -44,17 +46,19 @@ double NumberOf(const CustomerProfile& p, ProfileNumber number, EventTime at) {
     case ProfileNumber::kDaysSinceClick: return fixed::Log1p(DaysSince(p.last_click, at));
     case ProfileNumber::kClickRate: {
       double clicks = 0, impressions = 0;
-      for (const ChannelProfile& c : p.channels) {
-        clicks += d30(c.clicks);
-        impressions += d30(c.impressions);
+      for (std::uint32_t left = p.channels.known(); left != 0; left &= left - 1) {
+        const ChannelIndex channel(static_cast<std::size_t>(std::countr_zero(left)));
+        clicks += d30(p.channels.Clicks(channel));
+        impressions += d30(p.channels.Impressions(channel));
       }
       return Rate(clicks, impressions);
     }
     case ProfileNumber::kEngagement: return fixed::Log1p(d30(p.engagement));
     case ProfileNumber::kImpressions: {
       double impressions = 0;
-      for (const ChannelProfile& c : p.channels) {
-        impressions += DecayedTo(c.impressions.d7, c.impressions.touched, at, 7 * kDay);
+      for (std::uint32_t left = p.channels.known(); left != 0; left &= left - 1) {
+        const DecayedSums sums = p.channels.Impressions(ChannelIndex(static_cast<std::size_t>(std::countr_zero(left))));
+        impressions += DecayedTo(sums.d7, sums.touched, at, 7 * kDay);
       }
       return fixed::Log1p(impressions);
     }
@@ -117,7 +121,7 @@ FeatureMap::FeatureMap(const CampaignPlan& plan)
 void FeatureMap::GatherAttributes(const CustomerProfile& profile, const Event& event) {
   std::fill(values_.begin(), values_.end(), AttributeValue{});
   for (const AttributeSlot& slot : profile.attributes) {
-    if (slot.attribute.value < values_.size()) values_[slot.attribute.value] = slot.value;
+    if (slot.attribute().value < values_.size()) values_[slot.attribute().value] = slot.value();
   }
   for (const AttributeUpdate& update : event.attributes) {
     if (update.attribute.value < values_.size()) values_[update.attribute.value] = update.value;
@@ -180,7 +184,7 @@ void FeatureMap::FillCandidate(const CustomerProfile& profile, EventTime at, Cha
     switch (f.kind) {
       case FeatureKind::kChannel: v = channel.value == f.index; break;
       case FeatureKind::kChannelClickRate:
-        if (channel.value < profile.channels.size()) v = (ChannelRate(profile.channels[channel.value], at) - .05) / .1;
+        if (channel.value < plan_.channels.size()) v = (ChannelRate(profile.channels, channel, at) - .05) / .1;
         break;
       case FeatureKind::kImpressionOrdinal:
         v = ((ordinal > 1 ? fixed::Log(static_cast<double>(ordinal)) : 0.0) - f.centre) / f.scale;

@@ -24,6 +24,7 @@ std::uint8_t Unmerged(const PendingLabel& label, Duration window, std::size_t cu
 class RowWriter {
  public:
   RowWriter(ObservationBatch& out, std::span<const float> x) : out_(out), x_(x) {}
+  RowWriter(ObservationBatch& out, const PackedFeatures& x) : out_(out), packed_(&x) {}
   Observation& Add(ObservationKind kind, IdHash model, EventTime time, std::uint64_t exposure) {
     Observation& row = out_.rows.emplace_back();
     row.kind = kind;
@@ -36,19 +37,22 @@ class RowWriter {
     if (!stored_) {
       begin_ = static_cast<std::uint32_t>(out_.arena.size());
       out_.arena.insert(out_.arena.end(), x_.begin(), x_.end());
+      if (packed_ != nullptr) packed_->AppendTo(out_.arena);
+      size_ = static_cast<std::uint32_t>(out_.arena.size()) - begin_;
       stored_ = true;
     }
     Observation& row = Add(kind, model, time, exposure);
     row.x_begin = begin_;
-    row.x_size = static_cast<std::uint32_t>(x_.size());
+    row.x_size = size_;
     return row;
   }
 
  private:
   ObservationBatch& out_;
-  std::span<const float> x_;
+  std::span<const float> x_{};
+  const PackedFeatures* packed_ = nullptr;
   bool stored_ = false;
-  std::uint32_t begin_ = 0;
+  std::uint32_t begin_ = 0, size_ = 0;
 };
 
 Money GoalValue(const OfferSpec& offer) { return static_cast<Money>(std::nearbyint(offer.value * 100)); }
@@ -171,7 +175,6 @@ void OpenLabels(const CampaignPlan& plan, EventTime shown, Exposure& exposure) {
     label.last_cut = 0;
     label.next_cut = Answerable(o) ? Unmerged(label, plan.outcomes[o].window, 0) : kLabelClosed;
   }
-  for (std::size_t o = plan.outcomes.size(); o < kOutcomesMax; ++o) exposure.labels[o].next_cut = kLabelClosed;
   exposure.next_due = ExposureDue(plan, exposure);
 }
 

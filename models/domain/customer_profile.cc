@@ -2,9 +2,21 @@
 
 namespace offerstream {
 
-CustomerProfile::CustomerProfile(const allocator_type& a)
-    : id(a), channels(a), attributes(a), owned(a), impressions(a), seen(a), exposures(a) {
-  last_decision.fill(kNever);
+void ToldPlace::Tell(const Coordinates& told) {
+  micro = told.micro;
+  time = told.time;
+  z.assign(told.z.begin(), told.z.end());
+  epoch = told.epoch;
 }
+
+CustomerProfile::CustomerProfile(std::pmr::memory_resource* pool)
+    : channels(pool),
+      impressions(pool),
+      seen(pool),
+      exposures(pool),
+      last_decision(pool),
+      attributes(pool),
+      owned(pool),
+      place(pool) {}
 
 }  // namespace offerstream

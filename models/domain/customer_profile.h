@@ -3,37 +3,20 @@
 
 #include <array>
 #include <cstdint>
+#include <cstring>
 #include <memory_resource>
-#include <string>
-#include <vector>
 
 #include "models/domain/campaign_plan.h"
-#include "models/domain/decision.h"
+#include "models/domain/channel_table.h"
+#include "models/domain/decayed_sums.h"
 #include "models/domain/event.h"
 #include "models/domain/ids.h"
 #include "models/domain/observation.h"
+#include "models/domain/packed_features.h"
+#include "models/domain/pooled_array.h"
+#include "models/domain/pooled_text.h"
 
 namespace offerstream {
-
-/// Several half-lives of one decayed sum share the time of the last touch: S <- S 2^(-dt/H) + amount.
-struct DecayedSums {
-  double d7 = 0, d30 = 0, d90 = 0;   ///< half-lives 7, 30, 90 days
-  EventTime touched = kNever;
-};
-
-/// A customer's word on one channel. Values are stored; never renumber.
-enum class Consent : std::uint8_t { kUnknown = 0, kIn = 1, kOut = 2, kUnsubscribed = 3 };
-
-/// Per channel of the plan (same index).
-struct ChannelProfile {
-  DecayedSums impressions{}, clicks{};
-  double conversions_d30 = 0;        ///< touched with `clicks`
-  EventTime last_impression = kNever, last_click = kNever;
-  Consent consent = Consent::kUnknown;
-  CapSource published_source = CapSource::kConfigured;
-  std::uint16_t published_limit = 0; ///< last cap told on `caps`; 0 = nothing told or tombstone
-  bool published_capped = false;
-};
 
 /// An exposure's outcome still open (or closed).
 struct PendingLabel {
@@ -53,27 +36,22 @@ inline constexpr std::uint8_t kLabelClosed = 0xff;
 /// An offer decided for or shown to a customer whose outcomes are open. Features are those of decision time.
 struct Exposure {
   std::uint64_t id = 0;              ///< decision id, or H64 of the impression event for foreign ones
-  OfferIndex offer{};
-  ChannelIndex channel{};
   EventTime decided = kNever, shown = kNever, valid_until = kNever;
   EventTime next_due = INT64_MAX;    ///< its earliest timer
   double propensity = 0;
-  std::uint16_t ordinal = 0;         ///< n in the cap window when shown
+  PooledArray<PendingLabel> labels{};  ///< by outcome of the plan
+  PackedFeatures x{};
   std::uint32_t segment = 0;
+  OfferIndex offer{};
+  ChannelIndex channel{};
+  std::uint16_t ordinal = 0;         ///< n in the cap window when shown
   std::uint8_t arm = 0;
   bool lottery = false, unsubscribed = false, foreign = false;
-  std::array<PendingLabel, kOutcomesMax> labels{};
-  std::pmr::vector<float> x{};
 
-  using allocator_type = std::pmr::polymorphic_allocator<>;
+  static constexpr bool kMovesByBytes = true;
   Exposure() = default;
-  explicit Exposure(const allocator_type& a) : x(a) {}
-  Exposure(const Exposure& o, const allocator_type& a) : Exposure(a) { *this = o; }
-  Exposure(Exposure&& o, const allocator_type& a) : Exposure(a) { *this = std::move(o); }
-  Exposure(const Exposure&) = default;
-  Exposure(Exposure&&) noexcept = default;
-  Exposure& operator=(const Exposure&) = default;
-  Exposure& operator=(Exposure&&) = default;
+  /// Its labels and features draw from the pool.
+  explicit Exposure(std::pmr::memory_resource* pool) : labels(pool), x(pool) {}
   bool Shown() const { return shown != kNever; }
 };
 
@@ -89,10 +67,32 @@ struct OwnedProduct {
   EventTime since = 0;
 };
 
-/// One declared attribute with its last value.
-struct AttributeSlot {
-  AttributeIndex attribute{};
-  AttributeValue value{};
+/// One declared attribute with its last value, in ten bytes: the type says what the 64 bits are.
+class AttributeSlot {
+ public:
+  AttributeSlot() = default;
+  AttributeSlot(AttributeIndex attribute, const AttributeValue& value)
+      : index_(attribute.value & kIndexMask), type_(static_cast<std::uint16_t>(value.type) & 3) {
+    if (value.type == AttributeValue::Type::kText) std::memcpy(bits_.data(), &value.text, sizeof(bits_));
+    else std::memcpy(bits_.data(), &value.number, sizeof(bits_));
+  }
+  AttributeIndex attribute() const { return AttributeIndex(index_ == kIndexMask ? AttributeIndex::kNone : index_); }
+  /// As it came.
+  AttributeValue value() const {
+    AttributeValue value;
+    value.type = static_cast<AttributeValue::Type>(type_);
+    if (value.type == AttributeValue::Type::kText) std::memcpy(&value.text, bits_.data(), sizeof(bits_));
+    else std::memcpy(&value.number, bits_.data(), sizeof(bits_));
+    return value;
+  }
+
+ private:
+  static constexpr std::uint16_t kIndexMask = 0x3fff;
+  static_assert(kAttributesMax + kChannelsMax < kIndexMask);
+
+  std::uint16_t index_ : 14 = kIndexMask;
+  std::uint16_t type_ : 2 = 0;
+  std::array<std::uint16_t, 4> bits_{};   // in quarters: a whole one would align the slot to eight
 };
 
 /// Named limits of one customer; past them the oldest entry goes and `truncated` counts it.
@@ -105,37 +105,61 @@ inline constexpr std::size_t kRecentImpressionsMax = 512;
 /// An impression in memory of a cap window, packed: time in ms << 8 | channel index.
 using PackedImpression = std::uint64_t;
 
-/// Profile, open exposures and everything the decision fold remembers of a customer. All vectors draw from the
-/// partition's pool. Changed only by Change (customer_change.h). Indices are of the current plan; the stored row uses
-/// hashes. Equality of two profiles = equality of their stored rows without as_of.
-struct CustomerProfile {
-  using allocator_type = std::pmr::polymorphic_allocator<>;
+/// Where a customer was last told to be among the segments (Coordinates of an observation).
+struct ToldPlace {
+  std::uint64_t micro = 0;           ///< micro-cluster (or founder) id; 0 = never told
+  EventTime time = kNever;
+  PooledArray<float> z{};
+  std::uint32_t epoch = 0;           ///< segment epoch of z
 
-  std::pmr::string id{};
+  explicit ToldPlace(std::pmr::memory_resource* pool) : z(pool) {}
+  /// Takes over what was told.
+  void Tell(const Coordinates& told);
+  /// The same as an observation carries it.
+  Coordinates Told() const { return {micro, time, {z.begin(), z.end()}, epoch}; }
+};
+
+/// Profile, open exposures and everything the decision fold remembers of a customer. Whatever has no fixed size draws
+/// from the partition's pool, and what is not known takes no memory. Changed only by Change (customer_change.h). Indices
+/// are of the current plan; the stored row uses hashes. Equality of two profiles = equality of their stored rows
+/// without as_of.
+struct CustomerProfile {
+  PooledText id{};
   IdHash hash = 0;
   TxnSeq as_of = 0;                  ///< the transactions this state includes (set when written or loaded)
   TxnSeq first_dirty = 0;            ///< seq of the first unwritten change; 0 = clean
   EventTime next_due = INT64_MAX;    ///< earliest timer of any kind
+  ChannelTable channels;
+  PooledArray<PackedImpression> impressions;   ///< ordered
+  PooledArray<SeenEvent> seen;                 ///< in arrival order
+  PooledArray<Exposure> exposures;             ///< in order of creation
+  PooledArray<EventTime> last_decision;        ///< by PlacementIndex as far as one was made; see LastDecision
+  PooledArray<AttributeSlot> attributes;       ///< ordered by attribute index
+  PooledArray<OwnedProduct> owned;             ///< ordered by product hash
   EventTime first_seen = kNever, last_event = kNever;
   EventTime last_transaction = kNever, last_click = kNever;
   EventTime enrolled = kNever;       ///< first decision trigger: lift horizon runs from here
-  bool lift_open = false;            ///< the lift row of the enrolment is still due
-  std::uint32_t lift_conversions = 0;
   Money lift_value = 0;
   double pre_value = 0;              ///< decayed value at enrolment, major units
   DecayedSums orders{}, value{}, deposits{}, withdrawals{}, engagement{};
-  Coordinates place{};
+  [[no_unique_address]] ToldPlace place;   // what follows fills its last word
   std::uint32_t truncated = 0;
-  std::pmr::vector<ChannelProfile> channels{};        ///< by ChannelIndex; resized to the plan's channels
-  std::array<EventTime, kPlacementsMax> last_decision{}; ///< by PlacementIndex; kNever at birth
-  std::pmr::vector<AttributeSlot> attributes{};       ///< ordered by attribute index
-  std::pmr::vector<OwnedProduct> owned{};             ///< ordered by product hash
-  std::pmr::vector<PackedImpression> impressions{};   ///< ordered
-  std::pmr::vector<SeenEvent> seen{};                 ///< in arrival order
-  std::pmr::vector<Exposure> exposures{};             ///< in order of creation
+  std::uint32_t lift_conversions = 0;
+  bool lift_open = false;            ///< the lift row of the enrolment is still due
 
-  explicit CustomerProfile(const allocator_type& a);
-  CustomerProfile() : CustomerProfile(allocator_type{}) {}
+  /// `pool` outlives the profile.
+  explicit CustomerProfile(std::pmr::memory_resource* pool);
+  CustomerProfile() : CustomerProfile(std::pmr::get_default_resource()) {}
+
+  /// When the placement last had a decision; kNever.
+  EventTime LastDecision(PlacementIndex placement) const {
+    return placement.value < last_decision.size() ? last_decision[placement.value] : kNever;
+  }
+  /// Notes one. REQUIRES: placement.value < kPlacementsMax.
+  void SetLastDecision(PlacementIndex placement, EventTime time) {
+    if (placement.value >= last_decision.size()) last_decision.resize(placement.value + std::size_t{1}, kNever);
+    last_decision[placement.value] = time;
+  }
 };
 
 }  // namespace offerstream

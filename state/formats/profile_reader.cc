@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <array>
+#include <vector>
 
 #include "state/formats/codecs.h"
 #include "state/formats/framing.h"
@@ -16,7 +17,7 @@ class Reader {
   Reader(const CampaignPlan& plan, std::string_view body, CustomerProfile& profile) : plan_(plan), p_(profile), in_(body) {}
 
   bool Body() {
-    p_.channels.assign(plan_.channels.size(), ChannelProfile{});
+    p_.channels.Clear();
     p_.next_due = GetTime(in_);
     const std::uint64_t groups = in_.Varint();
     if (groups & ~std::uint64_t{kKnownGroups}) return false;
@@ -46,6 +47,14 @@ class Reader {
   }
 
  private:
+  // A count no customer can reach is damage.
+  std::size_t Count(std::size_t element_bytes) {
+    const std::size_t count = in_.Count(element_bytes);
+    if (count <= kArrayMax) return count;
+    in_.Fail();
+    return 0;
+  }
+
   void Dictionary() {
     channel_.fill(ChannelIndex{});
     const std::uint8_t count = in_.U8();
@@ -64,7 +73,7 @@ class Reader {
   }
 
   void Seen() {
-    const std::size_t count = in_.Count(9);
+    const std::size_t count = Count(9);
     p_.seen.reserve(count);
     std::uint64_t previous = 0;
     for (std::size_t i = 0; i < count && in_.ok(); ++i) {
@@ -78,8 +87,7 @@ class Reader {
     for (std::size_t i = 0; i < count && in_.ok(); ++i) {
       const ChannelIndex channel = channel_[in_.U8()];
       const std::uint8_t parts = in_.U8();
-      ChannelProfile dropped;
-      ChannelProfile& c = channel.known() ? p_.channels[channel.value] : dropped;
+      ChannelProfile c = channel.known() ? p_.channels.Of(channel) : ChannelProfile{};
       if (parts & kImpressionSums) Sums(c.impressions);
       if (parts & kClickSums) Sums(c.clicks);
       if (parts & kConversions) c.conversions_d30 = in_.F64();
@@ -91,6 +99,7 @@ class Reader {
         c.published_limit = static_cast<std::uint16_t>(in_.Varint());
         c.published_capped = in_.Bool();
       }
+      if (channel.known()) p_.channels.Put(channel, c);
     }
   }
 
@@ -103,7 +112,7 @@ class Reader {
   }
 
   void Impressions() {
-    const std::size_t count = in_.Count(2);
+    const std::size_t count = Count(2);
     p_.impressions.reserve(count);
     std::uint64_t previous = 0;
     for (std::size_t i = 0; i < count && in_.ok(); ++i) {
@@ -116,7 +125,7 @@ class Reader {
   }
 
   void Exposures() {
-    const std::size_t count = in_.Count(33);
+    const std::size_t count = Count(33);
     p_.exposures.reserve(count);
     for (std::size_t i = 0; i < count && in_.ok(); ++i) {
       Exposure& e = p_.exposures.emplace_back();
@@ -130,7 +139,9 @@ class Reader {
       e.segment = static_cast<std::uint32_t>(in_.Varint());
       e.arm = in_.U8();
       Labels(e);
-      GetFeatures(in_, e.x);
+      x_.clear();
+      GetFeatures(in_, x_);
+      e.x.Assign(x_);
       e.lottery = flags & kLottery;
       e.unsubscribed = flags & kUnsubscribed;
       e.foreign = flags & kForeign;
@@ -138,12 +149,12 @@ class Reader {
       const auto found = plan_.offer_by_hash.find(offer);
       if (found != plan_.offer_by_hash.end()) e.offer = found->second;
       const bool dropped = (offer != 0 && !e.offer.known()) || (position != kDictionaryNone && !e.channel.known());
-      if (dropped) p_.exposures.pop_back();
+      if (dropped) p_.exposures.erase(&e);
     }
   }
 
   void Labels(Exposure& e) {
-    e.labels.fill(ClosedLabel());
+    e.labels.resize(std::min(plan_.outcomes.size(), kOutcomesMax), ClosedLabel());
     const std::uint8_t count = in_.U8();
     for (std::size_t i = 0; i < count && in_.ok(); ++i) {
       std::size_t outcome = in_.U8();
@@ -161,7 +172,7 @@ class Reader {
       if (flags & kLogit) l.logit = in_.F64();
       if (flags & kProbability) l.probability = in_.F64();
       if (flags & kCapLogit) l.cap_logit = in_.F64();
-      if (outcome < std::min(plan_.outcomes.size(), kOutcomesMax)) e.labels[outcome] = l;
+      if (outcome < e.labels.size()) e.labels[outcome] = l;
     }
   }
   std::size_t OutcomeOf(IdHash hash) const {
@@ -172,21 +183,19 @@ class Reader {
   }
 
   void Attributes() {
-    const std::size_t count = in_.Count(9);
+    const std::size_t count = Count(9);
     p_.attributes.reserve(count);
     for (std::size_t i = 0; i < count && in_.ok(); ++i) {
       const auto found = plan_.attribute_by_hash.find(in_.U64());
-      AttributeSlot slot;
-      slot.value.type = Enum<AttributeValue::Type>(3);
-      if (slot.value.type == AttributeValue::Type::kNumber) slot.value.number = in_.F64();
-      if (slot.value.type == AttributeValue::Type::kText) slot.value.text = in_.U64();
-      if (slot.value.type == AttributeValue::Type::kBool) slot.value.number = in_.Bool() ? 1 : 0;
-      if (found == plan_.attribute_by_hash.end()) continue;
-      slot.attribute = found->second;
-      p_.attributes.push_back(slot);
+      AttributeValue value;
+      value.type = Enum<AttributeValue::Type>(3);
+      if (value.type == AttributeValue::Type::kNumber) value.number = in_.F64();
+      if (value.type == AttributeValue::Type::kText) value.text = in_.U64();
+      if (value.type == AttributeValue::Type::kBool) value.number = in_.Bool() ? 1 : 0;
+      if (found != plan_.attribute_by_hash.end()) p_.attributes.push_back(AttributeSlot(found->second, value));
     }
     // The row has the order of the plan it was written under.
-    const auto by_index = [](const AttributeSlot& a, const AttributeSlot& b) { return a.attribute < b.attribute; };
+    const auto by_index = [](const AttributeSlot& a, const AttributeSlot& b) { return a.attribute() < b.attribute(); };
     if (!std::is_sorted(p_.attributes.begin(), p_.attributes.end(), by_index)) {
       std::sort(p_.attributes.begin(), p_.attributes.end(), by_index);
     }
@@ -198,7 +207,7 @@ class Reader {
       const std::uint64_t key = in_.U64();
       const EventTime time = GetTime(in_);
       for (std::size_t placement = 0; placement < kPlacementsMax; ++placement) {
-        if (PlacementKey(plan_, placement) == key) p_.last_decision[placement] = time;
+        if (PlacementKey(plan_, placement) == key) p_.SetLastDecision(PlacementIndex(placement), time);
       }
     }
   }
@@ -211,7 +220,7 @@ class Reader {
   }
 
   void Owned() {
-    const std::size_t count = in_.Count(9);
+    const std::size_t count = Count(9);
     p_.owned.reserve(count);
     for (std::size_t i = 0; i < count && in_.ok(); ++i) {
       const IdHash product = in_.U64();
@@ -222,6 +231,7 @@ class Reader {
   const CampaignPlan& plan_;
   CustomerProfile& p_;
   ByteReader in_;
+  std::vector<float> x_{};
   std::array<ChannelIndex, 256> channel_{};
 };
 

@@ -14,6 +14,11 @@ inline constexpr std::uint8_t kProfileVersion = 1;
 /// as_of stands before the compared body.
 inline constexpr std::size_t kAsOfBytes = 8;
 
+/// No array of a row is longer: all of kExposuresMax, kSeenEventsMax, … lie below.
+inline constexpr std::size_t kArrayMax = 4096;
+static_assert(kArrayMax >= kSeenEventsMax && kArrayMax >= kExposuresMax && kArrayMax >= kRecentImpressionsMax &&
+              kArrayMax >= kOwnedProductsMax && kArrayMax >= kAttributesMax + kChannelsMax);
+
 /// Groups present in a row's body. These bits are stored: add at the end, never renumber.
 enum Group : std::uint32_t {
   kSeen = 1u << 0,

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <array>
+#include <vector>
 
 #include "state/formats/codecs.h"
 #include "state/formats/framing.h"
@@ -12,7 +13,7 @@ namespace {
 using namespace profile_row;
 
 bool Empty(const DecayedSums& s) { return IsZero(s.d7) && IsZero(s.d30) && IsZero(s.d90) && s.touched == kNever; }
-bool Empty(const Coordinates& c) { return c.micro == 0 && c.time == kNever && c.epoch == 0 && c.z.empty(); }
+bool Empty(const ToldPlace& c) { return c.micro == 0 && c.time == kNever && c.epoch == 0 && c.z.empty(); }
 
 std::uint8_t PartsOf(const ChannelProfile& c) {
   unsigned parts = 0;
@@ -76,7 +77,7 @@ class Writer {
     std::uint32_t groups = 0;
     const auto add = [&](bool present, Group group) { groups |= present ? group : 0u; };
     add(!p_.seen.empty(), kSeen);
-    add(std::any_of(p_.channels.begin(), p_.channels.end(), [](const ChannelProfile& c) { return PartsOf(c) != 0; }), kChannels);
+    add(p_.channels.known() != 0, kChannels);
     add(!p_.impressions.empty(), kImpressions);
     add(!p_.exposures.empty(), kExposures);
     add(!Empty(p_.value), kValue);
@@ -94,12 +95,13 @@ class Writer {
     return groups;
   }
 
-  std::size_t channels() const { return std::min(p_.channels.size(), plan_.channels.size()); }
+  std::size_t channels() const { return std::min(kChannelsMax, plan_.channels.size()); }
+  bool Known(std::size_t channel) const { return (p_.channels.known() >> channel & 1) != 0; }
 
   // Channels the row mentions, in plan order, by hash; afterwards one byte names them.
   void Dictionary() {
     std::array<bool, 256> used{};
-    for (std::size_t i = 0; i < channels(); ++i) used[i] = PartsOf(p_.channels[i]) != 0;
+    for (std::size_t i = 0; i < channels(); ++i) used[i] = Known(i);
     for (PackedImpression packed : p_.impressions) used[packed & 0xff] = true;
     for (const Exposure& e : p_.exposures) used[std::min<std::size_t>(e.channel.value, 0xff)] = true;
     position_.fill(kDictionaryNone);
@@ -132,12 +134,12 @@ class Writer {
 
   void Channels() {
     std::size_t count = 0;
-    for (std::size_t i = 0; i < channels(); ++i) count += PartsOf(p_.channels[i]) != 0;
+    for (std::size_t i = 0; i < channels(); ++i) count += Known(i);
     out_.Varint(count);
     for (std::size_t i = 0; i < channels(); ++i) {
-      const ChannelProfile& c = p_.channels[i];
+      if (!Known(i)) continue;
+      const ChannelProfile c = p_.channels.Of(ChannelIndex(i));
       const std::uint8_t parts = PartsOf(c);
-      if (parts == 0) continue;
       out_.U8(Position(i));
       out_.U8(parts);
       if (parts & kImpressionSums) Sums(c.impressions);
@@ -177,12 +179,14 @@ class Writer {
       out_.Varint(e.segment);
       out_.U8(e.arm);
       Labels(e);
-      PutFeatures(out_, e.x);
+      x_.clear();
+      e.x.AppendTo(x_);
+      PutFeatures(out_, x_);
     }
   }
 
   void Labels(const Exposure& e) {
-    const std::size_t outcomes = std::min(plan_.outcomes.size(), kOutcomesMax);
+    const std::size_t outcomes = std::min(plan_.outcomes.size(), e.labels.size());
     const auto present = [&](std::size_t i) {
       const PendingLabel& l = e.labels[i];
       return FlagsOf(l) != 0 || l.next_cut != kLabelClosed || l.mask != 0xff;
@@ -215,11 +219,12 @@ class Writer {
   void Attributes() {
     out_.Varint(p_.attributes.size());
     for (const AttributeSlot& a : p_.attributes) {
-      out_.U64(a.attribute.value < plan_.attributes.size() ? plan_.attributes[a.attribute.value].hash : 0);
-      out_.U8(static_cast<std::uint8_t>(a.value.type));
-      if (a.value.type == AttributeValue::Type::kNumber) out_.F64(a.value.number);
-      if (a.value.type == AttributeValue::Type::kText) out_.U64(a.value.text);
-      if (a.value.type == AttributeValue::Type::kBool) out_.Bool(a.value.number != 0);
+      out_.U64(a.attribute().value < plan_.attributes.size() ? plan_.attributes[a.attribute().value].hash : 0);
+      const AttributeValue value = a.value();
+      out_.U8(static_cast<std::uint8_t>(value.type));
+      if (value.type == AttributeValue::Type::kNumber) out_.F64(value.number);
+      if (value.type == AttributeValue::Type::kText) out_.U64(value.text);
+      if (value.type == AttributeValue::Type::kBool) out_.Bool(value.number != 0);
     }
   }
 
@@ -227,7 +232,7 @@ class Writer {
     std::size_t count = 0;
     for (EventTime t : p_.last_decision) count += t != kNever;
     out_.Varint(count);
-    for (std::size_t i = 0; i < kPlacementsMax; ++i) {
+    for (std::size_t i = 0; i < p_.last_decision.size(); ++i) {
       if (p_.last_decision[i] == kNever) continue;
       out_.U64(PlacementKey(plan_, i));
       PutTime(out_, p_.last_decision[i]);
@@ -252,6 +257,7 @@ class Writer {
   const CampaignPlan& plan_;
   const CustomerProfile& p_;
   ByteWriter out_;
+  std::vector<float> x_{};
   std::array<std::uint8_t, 256> position_{};
 };
 

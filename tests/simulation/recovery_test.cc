@@ -65,7 +65,7 @@ std::string Body(const CampaignPlan& plan, const CustomerProfile& profile) {
 void RunUninterrupted(std::uint64_t seed, World& world) {
   Draws draws(seed, 1, 2, Purpose::kSimulation);
   world.plan = Shared(RandomPlan(draws));
-  MapMemory memory(*world.plan);
+  MapMemory memory;
   DecisionFold fold(world.plan, memory);
   FoldOutput out;
   EventTime now = kStart;

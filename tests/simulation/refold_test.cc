@@ -32,7 +32,7 @@ struct LiveRun {
 void FoldLive(std::uint64_t seed, LiveRun& run) {
   Draws draws(seed, 1, 2, Purpose::kSimulation);
   run.plan = Shared(RandomPlan(draws));
-  MapMemory memory(*run.plan);
+  MapMemory memory;
   DecisionFold fold(run.plan, memory);
   FoldOutput out;
   EventTime now = kStart;
@@ -77,7 +77,7 @@ void FoldLive(std::uint64_t seed, LiveRun& run) {
 // Recovers from rows as of transactions >= floor, at random per customer, and compares with the live end.
 void Recover(const LiveRun& run, TxnSeq floor, Draws& draws) {
   const TxnSeq last = run.txns.size() - 1;
-  MapMemory memory(*run.plan);
+  MapMemory memory;
   DecisionFold fold(run.plan, memory);
   for (int c = 0; c < 9; ++c) {
     const std::string id = "c" + std::to_string(c);

@@ -141,7 +141,7 @@ class EventScript {
 
 /// A plan, a memory and a fold in one transaction that never ends.
 struct FoldWorld {
-  explicit FoldWorld(CampaignPlan p = SmallPlan()) : plan(Shared(std::move(p))), memory(*plan), fold(plan, memory) {
+  explicit FoldWorld(CampaignPlan p = SmallPlan()) : plan(Shared(std::move(p))), fold(plan, memory) {
     fold.Begin(1, 1'000'000);
   }
   /// Folds an event; the output holds its effects alone.

@@ -8,7 +8,6 @@
 #include <string>
 #include <tuple>
 
-#include "models/domain/campaign_plan.h"
 #include "models/fold_memory.h"
 
 namespace offerstream {
@@ -16,15 +15,12 @@ namespace offerstream {
 /// Customers by id, timers in a set ordered by (due, customer hash, id). Copyable state through Rows().
 class MapMemory final : public FoldMemory {
  public:
-  explicit MapMemory(const CampaignPlan& plan) : channels_(plan.channels.size()) {}
-
   CustomerProfile& Open(std::string_view id, IdHash hash, TxnSeq seq) override {
     auto [at, created] = customers_.try_emplace(std::string(id));
     if (created) {
       at->second = std::make_unique<CustomerProfile>();
       at->second->id = std::string(id);
       at->second->hash = hash;
-      at->second->channels.resize(channels_);
     }
     if (at->second->first_dirty == 0) at->second->first_dirty = seq;
     return *at->second;
@@ -70,7 +66,6 @@ class MapMemory final : public FoldMemory {
     due_.erase(at);
   }
 
-  std::size_t channels_;
   std::map<std::string, std::unique_ptr<CustomerProfile>> customers_;
   std::set<std::tuple<EventTime, IdHash, std::string>> timers_;
   std::map<std::string, EventTime> due_;

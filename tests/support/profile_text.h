@@ -43,15 +43,19 @@ inline std::string TextOf(const CustomerProfile& p) {
   t << "\nsums" << p.orders << p.value << p.deposits << p.withdrawals << p.engagement << p.truncated;
   t << "\nplace" << p.place.micro << p.place.time << p.place.epoch;
   for (const float z : p.place.z) t << double{z};
-  for (const ChannelProfile& c : p.channels) {
+  for (std::size_t i = 0; i < kChannelsMax; ++i) {
+    if ((p.channels.known() >> i & 1) == 0) continue;
+    const ChannelProfile c = p.channels.Of(ChannelIndex(i));
+    t << " at" << static_cast<int>(i);
     t << "\nchannel" << c.impressions << c.clicks << c.conversions_d30 << c.last_impression << c.last_click
       << static_cast<int>(c.consent) << static_cast<int>(c.published_source) << int{c.published_limit}
       << int{c.published_capped};
   }
   t << "\nlast";
-  for (const EventTime time : p.last_decision) t << time;
+  for (std::size_t i = 0; i < kPlacementsMax; ++i) t << p.LastDecision(PlacementIndex(i));
   for (const AttributeSlot& a : p.attributes) {
-    t << "\nattribute" << int{a.attribute.value} << static_cast<int>(a.value.type) << a.value.number << a.value.text;
+    const AttributeValue value = a.value();
+    t << "\nattribute" << int{a.attribute().value} << static_cast<int>(value.type) << value.number << value.text;
   }
   for (const OwnedProduct& o : p.owned) t << "\nowns" << o.product << o.since;
   t << "\nimpressions";
@@ -67,7 +71,7 @@ inline std::string TextOf(const CustomerProfile& p) {
         << l.value << l.logit << l.probability << l.cap_logit;
     }
     t << " x";
-    for (const float x : e.x) t << double{x};
+    for (const float x : e.x.Dense()) t << double{x};
   }
   return t.text();
 }

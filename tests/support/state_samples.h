@@ -40,7 +40,7 @@ inline void FillProfile(const CampaignPlan& plan, Draws& draws, CustomerProfile&
   const auto sums = [&](DecayedSums& s) {
     if (coin()) s = {draws.Normal(), draws.Normal(), draws.Normal(), time()};
   };
-  p.channels.assign(plan.channels.size(), ChannelProfile{});
+  p.channels.Clear();
   p.next_due = coin() ? INT64_MAX : time();
   for (EventTime* t : {&p.first_seen, &p.last_event, &p.last_transaction, &p.last_click, &p.enrolled}) *t = time();
   p.lift_open = coin();
@@ -48,10 +48,11 @@ inline void FillProfile(const CampaignPlan& plan, Draws& draws, CustomerProfile&
   if (coin()) p.lift_value = static_cast<Money>(draws.Below(100'000)) - 50'000;
   if (coin()) p.pre_value = draws.Normal();
   for (DecayedSums* s : {&p.orders, &p.value, &p.deposits, &p.withdrawals, &p.engagement}) sums(*s);
-  if (coin()) p.place = {draws.Bits(), time(), {0.5f, -0.0f, 1.0f}, 7};
+  if (coin()) p.place.Tell({draws.Bits(), time(), {0.5f, -0.0f, 1.0f}, 7});
   if (coin()) p.truncated = static_cast<std::uint32_t>(draws.Below(1000));
-  for (ChannelProfile& c : p.channels) {
+  for (std::size_t i = 0; i < plan.channels.size(); ++i) {
     if (coin()) continue;
+    ChannelProfile c;
     sums(c.impressions);
     sums(c.clicks);
     if (coin()) c.conversions_d30 = draws.Uniform();
@@ -61,15 +62,16 @@ inline void FillProfile(const CampaignPlan& plan, Draws& draws, CustomerProfile&
     c.published_limit = static_cast<std::uint16_t>(draws.Below(50));
     c.published_source = static_cast<CapSource>(draws.Below(3));
     c.published_capped = coin();
+    p.channels.Put(ChannelIndex(i), c);
   }
-  for (std::size_t i = 0; i < plan.decide.placements.size(); ++i) p.last_decision[i] = time();
+  for (std::size_t i = 0; i < plan.decide.placements.size(); ++i) p.SetLastDecision(PlacementIndex(i), time());
   for (std::size_t i = 0; i < plan.attributes.size(); ++i) {
     if (coin()) continue;
-    AttributeSlot slot{AttributeIndex(i), {static_cast<AttributeValue::Type>(draws.Below(4))}};
-    if (slot.value.type == AttributeValue::Type::kNumber) slot.value.number = draws.Normal();
-    if (slot.value.type == AttributeValue::Type::kBool) slot.value.number = coin() ? 1 : 0;
-    if (slot.value.type == AttributeValue::Type::kText) slot.value.text = draws.Bits();
-    p.attributes.push_back(slot);
+    AttributeValue value{static_cast<AttributeValue::Type>(draws.Below(4))};
+    if (value.type == AttributeValue::Type::kNumber) value.number = draws.Normal();
+    if (value.type == AttributeValue::Type::kBool) value.number = coin() ? 1 : 0;
+    if (value.type == AttributeValue::Type::kText) value.text = draws.Bits();
+    p.attributes.push_back(AttributeSlot(AttributeIndex(i), value));
   }
   for (std::uint64_t n = draws.Below(3); n > 0; --n) p.owned.push_back({draws.Bits(), time()});
   EventTime at = 1'700'000'000'000;
@@ -91,9 +93,9 @@ inline void FillProfile(const CampaignPlan& plan, Draws& draws, CustomerProfile&
     e.lottery = coin();
     e.unsubscribed = coin();
     e.foreign = coin();
-    for (std::size_t o = 0; o < e.labels.size(); ++o) {
-      PendingLabel& l = e.labels[o];
-      l.next_cut = o < plan.outcomes.size() && coin() ? static_cast<std::uint8_t>(draws.Below(8)) : kLabelClosed;
+    e.labels.resize(plan.outcomes.size());
+    for (PendingLabel& l : e.labels) {
+      l.next_cut = coin() ? static_cast<std::uint8_t>(draws.Below(8)) : kLabelClosed;
       if (l.next_cut == kLabelClosed) continue;
       l.mask = static_cast<std::uint8_t>(draws.Below(256));
       l.converted = coin();
@@ -105,8 +107,9 @@ inline void FillProfile(const CampaignPlan& plan, Draws& draws, CustomerProfile&
       if (coin()) l.probability = draws.Uniform();
       if (coin()) l.cap_logit = draws.Normal();
     }
-    e.x.resize(draws.Below(40));
-    for (float& v : e.x) v = coin() ? 0.0f : coin() ? 1.0f : static_cast<float>(draws.Normal());
+    std::vector<float> x(draws.Below(40));
+    for (float& v : x) v = coin() ? 0.0f : coin() ? 1.0f : static_cast<float>(draws.Normal());
+    e.x.Assign(x);
   }
 }
 

@@ -63,7 +63,6 @@ class OneCustomer final : public ServiceView {
     if (id != "ann") return Fail(Code::kNotFound);
     CustomerView view;
     view.profile.id = "ann";
-    view.profile.channels.resize(1);
     AttributeValue job;
     job.type = AttributeValue::Type::kText;
     job.text = plan_->attributes[0].level_hashes[0];

@@ -181,7 +181,7 @@ TEST(DecisionFold, ComplaintMarksTheImpressionItAnswers) {
   spam.channel = ChannelIndex(0);
   w.Apply(spam);
   EXPECT_TRUE(w.Of("u1").exposures[0].unsubscribed);
-  EXPECT_EQ(w.Of("u1").channels[0].consent, Consent::kUnsubscribed);
+  EXPECT_EQ(w.Of("u1").channels.ConsentOn(ChannelIndex(0)), Consent::kUnsubscribed);
   const FoldOutput& out = w.Clock(kStart + 8 * kDayLength);
   int rows = 0;
   for (const Observation& row : out.observations.rows) {

@@ -64,7 +64,7 @@ class Pair {
     Toy& toy = toys_[id];
     ASSERT_EQ(c.truncated, toy.count) << id;
     ASSERT_EQ(c.next_due, toy.due);
-    ASSERT_EQ(c.channels.size(), plan_->channels.size());
+    ASSERT_EQ(c.id, id);
     c.truncated = ++toy.count;
     c.next_due = toy.due = draws_.Below(3) == 0 ? INT64_MAX : now_ + static_cast<EventTime>(draws_.Below(200));
     state_->Reschedule(c);

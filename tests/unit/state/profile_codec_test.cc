@@ -32,8 +32,9 @@ TEST(ProfileCodec, EveryFieldComesBackToTheSameBits) {
       EXPECT_EQ(a.channel, b.channel);
       EXPECT_EQ(a.next_due, b.next_due);
       EXPECT_EQ(a.propensity, b.propensity);
-      EXPECT_TRUE(std::ranges::equal(a.x, b.x));
-      for (std::size_t o = 0; o < kOutcomesMax; ++o) {
+      EXPECT_TRUE(a.x.Dense() == b.x.Dense());
+      ASSERT_EQ(a.labels.size(), b.labels.size());
+      for (std::size_t o = 0; o < a.labels.size(); ++o) {
         EXPECT_EQ(a.labels[o].next_cut, b.labels[o].next_cut);
         EXPECT_EQ(a.labels[o].logit, b.labels[o].logit);
         EXPECT_EQ(a.labels[o].value, b.labels[o].value);
@@ -46,16 +47,20 @@ TEST(ProfileCodec, EveryFieldComesBackToTheSameBits) {
       EXPECT_EQ(p.seen[i].hash, q.seen[i].hash);
       EXPECT_EQ(p.seen[i].time, q.seen[i].time);
     }
-    EXPECT_EQ(p.last_decision, q.last_decision);
+    for (std::size_t i = 0; i < kPlacementsMax; ++i) {
+      EXPECT_EQ(p.LastDecision(PlacementIndex(i)), q.LastDecision(PlacementIndex(i)));
+    }
     EXPECT_EQ(p.place.z, q.place.z);
     EXPECT_EQ(p.value.d30, q.value.d30);
     EXPECT_EQ(p.value.touched, q.value.touched);
     EXPECT_EQ(p.lift_value, q.lift_value);
     EXPECT_EQ(p.truncated, q.truncated);
-    for (std::size_t i = 0; i < p.channels.size(); ++i) {
-      EXPECT_EQ(p.channels[i].clicks.d90, q.channels[i].clicks.d90);
-      EXPECT_EQ(p.channels[i].consent, q.channels[i].consent);
-      EXPECT_EQ(p.channels[i].published_limit, q.channels[i].published_limit);
+    EXPECT_EQ(p.channels.known(), q.channels.known());
+    for (std::size_t i = 0; i < plan->channels.size(); ++i) {
+      const ChannelProfile a = p.channels.Of(ChannelIndex(i)), b = q.channels.Of(ChannelIndex(i));
+      EXPECT_EQ(a.clicks.d90, b.clicks.d90);
+      EXPECT_EQ(a.consent, b.consent);
+      EXPECT_EQ(a.published_limit, b.published_limit);
     }
   }
 }
@@ -88,23 +93,22 @@ TEST(ProfileCodec, PeekTellsAsOfAndTheEarliestTimerOnly) {
 TEST(ProfileCodec, AnEmptyProfileCostsLessThanThirtyBytes) {
   const auto plan = samples::Plan();
   CustomerProfile p;
-  p.channels.resize(plan->channels.size());
   EXPECT_LT(Encoded(*plan, p, 1).size(), 30u);
 }
 
 TEST(ProfileCodec, WhatThePlanHasDroppedIsLeftOutAndTheRestFollowsItsNewIndex) {
   const auto old_plan = samples::Plan();
   CustomerProfile p;
-  p.channels.resize(3);
-  p.channels[0].consent = Consent::kIn;
-  p.channels[2].consent = Consent::kOut;
-  p.last_decision[1] = 5000;
+  p.channels.Update(ChannelIndex(0), [](ChannelProfile& c) { c.consent = Consent::kIn; });
+  p.channels.Update(ChannelIndex(2), [](ChannelProfile& c) { c.consent = Consent::kOut; });
+  p.SetLastDecision(PlacementIndex(1), 5000);
   for (std::size_t i = 0; i < 4; ++i) p.attributes.push_back({AttributeIndex(i), {AttributeValue::Type::kNumber, double(i)}});
   for (std::size_t i = 0; i < 4; ++i) {
     Exposure& e = p.exposures.emplace_back();
     e.id = i + 1;
     e.offer = OfferIndex(i);
     e.channel = ChannelIndex(i % 2 == 0 ? 2 : 0);
+    e.labels.resize(4);
     e.labels[2].logit = 0.5;
   }
   p.impressions = {PackedImpression{1000} << 8 | 0, PackedImpression{2000} << 8 | 2};
@@ -121,13 +125,12 @@ TEST(ProfileCodec, WhatThePlanHasDroppedIsLeftOutAndTheRestFollowsItsNewIndex) {
   plan->Index();
   CustomerProfile q;
   ASSERT_TRUE(DecodeProfile(*plan, bytes, q));
-  ASSERT_EQ(q.channels.size(), 2u);
-  EXPECT_EQ(q.channels[0].consent, Consent::kUnknown);
-  EXPECT_EQ(q.channels[1].consent, Consent::kOut);
-  EXPECT_EQ(q.last_decision[0], 5000);
-  EXPECT_EQ(q.last_decision[1], kNever);
+  EXPECT_EQ(q.channels.ConsentOn(ChannelIndex(0)), Consent::kUnknown);
+  EXPECT_EQ(q.channels.ConsentOn(ChannelIndex(1)), Consent::kOut);
+  EXPECT_EQ(q.LastDecision(PlacementIndex(0)), 5000);
+  EXPECT_EQ(q.LastDecision(PlacementIndex(1)), kNever);
   ASSERT_EQ(q.attributes.size(), 3u);
-  EXPECT_EQ(q.attributes[0].value.number, 3);                // city is first now
+  EXPECT_EQ(q.attributes[0].value().number, 3);                // city is first now
   EXPECT_TRUE(std::ranges::is_sorted(q.attributes, {}, &AttributeSlot::attribute));
   ASSERT_EQ(q.exposures.size(), 1u);                         // gold on sms; the others lost their channel or offer
   EXPECT_EQ(q.exposures[0].id, 1u);

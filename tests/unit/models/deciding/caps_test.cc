@@ -8,10 +8,10 @@ namespace offerstream {
 namespace {
 
 struct CapsTest : ::testing::Test {
-  CapsTest() : plan(SmallPlan()) { profile.channels.resize(2); }
+  CapsTest() : plan(SmallPlan()) {}
   void Show(EventTime at, std::size_t channel) {
     profile.impressions.push_back(PackImpression(at, ChannelIndex(channel)));
-    profile.channels[channel].last_impression = at;
+    profile.channels.Update(ChannelIndex(channel), [at](ChannelProfile& c) { c.last_impression = at; });
   }
   CampaignPlan plan;
   CustomerProfile profile;

@@ -10,7 +10,7 @@ namespace offerstream {
 namespace {
 
 struct EligibilityTest : ::testing::Test {
-  EligibilityTest() : plan(SmallPlan()) { profile.channels.resize(2); }
+  EligibilityTest() : plan(SmallPlan()) {}
   bool Holds(const Condition& c) {
     FeatureMap features(plan);
     Event event;
@@ -83,9 +83,9 @@ TEST_F(EligibilityTest, ConsentUnknownExcludesOnlyWithOptIn) {
   EXPECT_FALSE(CheckConsent(plan, profile, ChannelIndex(0)).excluded);
   plan.consent.opt_in = true;
   EXPECT_EQ(CheckConsent(plan, profile, ChannelIndex(0)).reason, ExclusionReason::kNoConsent);
-  profile.channels[0].consent = Consent::kIn;
+  profile.channels.Update(ChannelIndex(0), [](ChannelProfile& c) { c.consent = Consent::kIn; });
   EXPECT_FALSE(CheckConsent(plan, profile, ChannelIndex(0)).excluded);
-  profile.channels[0].consent = Consent::kUnsubscribed;
+  profile.channels.Update(ChannelIndex(0), [](ChannelProfile& c) { c.consent = Consent::kUnsubscribed; });
   EXPECT_EQ(CheckConsent(plan, profile, ChannelIndex(0)).reason, ExclusionReason::kUnsubscribed);
 }
 

@@ -12,7 +12,6 @@ namespace {
 
 struct FeatureMapTest : ::testing::Test {
   FeatureMapTest() : plan(SmallPlan()), map(plan), x(map.size()) {
-    profile.channels.resize(2);
     event.time = kStart + 6 * kHour;   // Monday, 06:00
   }
   float At(const char* name) const {

@@ -1,0 +1,83 @@
+// Features of decision time as they wait with an exposure: most are 0 or 1, so only the others are kept as numbers.
+#pragma once
+
+#include <bit>
+#include <cstdint>
+#include <cstring>
+#include <memory_resource>
+#include <span>
+#include <vector>
+
+#include "models/domain/pooled_array.h"
+
+namespace offerstream {
+
+/// A vector of floats by its bits: two words of marks (not +0.0; 1.0) for each 32 of them, then the numbers that are
+/// neither. 64 features of a usual schema take 80 bytes of the pool instead of 264. Not thread-safe.
+class PackedFeatures {
+ public:
+  static constexpr bool kMovesByBytes = true;
+
+  PackedFeatures() = default;
+  explicit PackedFeatures(std::pmr::memory_resource* pool) : words_(pool) {}
+
+  /// Takes a copy of `x`.
+  void Assign(std::span<const float> x) {
+    words_.clear();
+    if (x.empty()) return;
+    const std::size_t groups = (x.size() + kGroup - 1) / kGroup;
+    std::size_t numbers = 0;
+    for (const float v : x) numbers += Bits(v) != 0 && Bits(v) != kOne;
+    words_.resize(1 + 2 * groups + numbers);
+    std::uint32_t* const words = words_.data();
+    std::uint32_t* next = words + 1 + 2 * groups;
+    words[0] = static_cast<std::uint32_t>(x.size());
+    for (std::size_t g = 0; g < groups; ++g) {
+      const float* const from = x.data() + g * kGroup;
+      const std::size_t n = std::min(kGroup, x.size() - g * kGroup);
+      std::uint32_t any = 0, one = 0;
+      for (std::size_t i = 0; i < n; ++i) {
+        any |= std::uint32_t{Bits(from[i]) != 0} << i;
+        one |= std::uint32_t{Bits(from[i]) == kOne} << i;
+      }
+      words[1 + 2 * g] = any;
+      words[2 + 2 * g] = one;
+      for (std::uint32_t left = any & ~one; left != 0; left &= left - 1) *next++ = Bits(from[std::countr_zero(left)]);
+    }
+  }
+  /// How many features, zeros included.
+  std::size_t size() const { return words_.empty() ? 0 : words_.data()[0]; }
+  /// Appends all features, bit for bit as they were given.
+  void AppendTo(std::vector<float>& out) const {
+    const std::size_t n = size(), groups = (n + kGroup - 1) / kGroup, begin = out.size();
+    if (n == 0) return;
+    out.resize(begin + n);
+    const std::uint32_t* const words = words_.data();
+    const std::uint32_t* next = words + 1 + 2 * groups;
+    for (std::size_t g = 0; g < groups; ++g) {
+      float* const to = out.data() + begin + g * kGroup;
+      const std::uint32_t one = words[2 + 2 * g];
+      for (std::uint32_t left = one; left != 0; left &= left - 1) to[std::countr_zero(left)] = 1.0f;
+      for (std::uint32_t left = words[1 + 2 * g] & ~one; left != 0; left &= left - 1) {
+        to[std::countr_zero(left)] = std::bit_cast<float>(*next++);
+      }
+    }
+  }
+  /// All of them, for tests and other places where time does not matter.
+  std::vector<float> Dense() const {
+    std::vector<float> x;
+    AppendTo(x);
+    return x;
+  }
+  /// Where the block begins, for a prefetch; null when empty.
+  const void* data() const { return words_.data(); }
+
+ private:
+  static constexpr std::size_t kGroup = 32;
+  static constexpr std::uint32_t kOne = std::bit_cast<std::uint32_t>(1.0f);
+  static std::uint32_t Bits(float v) { return std::bit_cast<std::uint32_t>(v); }
+
+  PooledArray<std::uint32_t> words_{};
+};
+
+}  // namespace offerstream
