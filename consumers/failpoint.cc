@@ -10,6 +10,8 @@
 #include <thread>
 #include <vector>
 
+#include "consumers/log.h"
+
 namespace offerstream {
 namespace {
 
@@ -101,7 +103,10 @@ bool PassFailpoint(Step step) {
       case Action::kKill: std::raise(SIGKILL); break;
       case Action::kStop: std::raise(SIGSTOP); break;
       case Action::kError: failed = true; break;
-      case Action::kDelay: std::this_thread::sleep_for(std::chrono::milliseconds(point.delay_ms)); break;
+      case Action::kDelay:
+        Log(LogLevel::kInfo, "failpoint " + std::string(Name(step)) + ": waiting");
+        std::this_thread::sleep_for(std::chrono::milliseconds(point.delay_ms));
+        break;
     }
   }
   return failed;

@@ -371,6 +371,36 @@ TEST_F(RunTest, AnUnknownOutcomeIsSettledByWhatIsCommitted) {
   EXPECT_EQ(app.Dump(), plain.Dump());
 }
 
+// commit_transaction itself runs out of time: the broker stands still from before the request until after the last answer
+// the client waits for.
+TEST_F(RunTest, ABrokerThatStandsStillDuringACommitLeavesNoDecisionMissingOrTwice) {
+  const std::string frozen = "learning: { adopt: never }\n";
+  const Application app("still", "still-events", frozen), plain("moving", "still-events", frozen);
+  app.MakeTopics();
+  plain.MakeTopics();
+  Feed("still-events", Events(12, 3000, 0));
+  plain.RunToEnd(3000);
+  ServiceProcess process({"run", "-c", app.config_path()}, app.log(), "commit.request:8:delay=1000");
+  for (int i = 0; i < 200 && Occurrences(process.Log(), "failpoint commit.request: waiting") == 0; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  }
+  ASSERT_EQ(Occurrences(process.Log(), "failpoint commit.request: waiting"), 1u) << process.Log();
+  pid_t broker = 0;
+  std::ifstream(Broker::Get().directory() + "/kafka/broker.pid") >> broker;
+  ASSERT_GT(broker, 0);
+  kill(broker, SIGSTOP);
+  std::this_thread::sleep_for(std::chrono::seconds(36));
+  kill(broker, SIGCONT);
+  for (int i = 0; i < 600 && app.Consumed() < 3000 && !process.Ended(); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  EXPECT_EQ(app.Consumed(), 3000) << process.Log();
+  process.Signal(SIGTERM);
+  EXPECT_EQ(process.AwaitCode(15), 0) << process.Log();
+  EXPECT_EQ(Occurrences(process.Log(), "outcome unknown"), 1u) << process.Log();
+  EXPECT_EQ(app.Read("still-decisions"), plain.Read("moving-decisions"));
+  EXPECT_EQ(app.Read("still-caps"), plain.Read("moving-caps"));
+  EXPECT_EQ(app.Dump(), plain.Dump());
+}
+
 // Two instances with directories of their own; static members leave only when their session ends, or by another's name.
 TEST_F(RunTest, ASecondInstanceTakesPartitionsAndGivesThemBack) {
   const std::string frozen = "learning: { adopt: never }\n";
