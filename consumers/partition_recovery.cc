@@ -20,6 +20,7 @@ namespace offerstream {
 namespace {
 
 constexpr std::size_t kLoadRows = 5000;           // rows written to the store at a time while loading
+constexpr std::int64_t kAnchorOffsets = 200;      // of the journal, in which a transaction with input is looked for
 // A local copy older than half the tombstones' life could bring back erased customers: it is made anew.
 constexpr std::int64_t kLocalCopyAgeMaxMs = 302'400'000;
 
@@ -75,6 +76,10 @@ class Recovery {
                      const std::function<Status(const JournalRecord&)>& each);
   Status Refold(RecoveredPartition& made);
   Status RefoldOne(RecoveredPartition& made, const JournalRecord& record);
+  Status CheckBounds(const FoldPosition& c);
+  Status CheckAnchor(RecoveredPartition& made);
+  void OpenDecoders(const std::shared_ptr<const CampaignPlan>& plan);
+  const Decoded& Decode(const Record& record);
   Status RefoldRecord(RecoveredPartition& made, const JournalRecord& journal, const Record& record);
 
   const ShardEnvironment& env_;
@@ -228,18 +233,21 @@ Status Recovery::ReadJournal(const FoldPosition& floor, TxnSeq to, const Campaig
   return {};
 }
 
-Status Recovery::RefoldRecord(RecoveredPartition& made, const JournalRecord& journal, const Record& record) {
+/// Decodes into decoded_ and adds to the digest, as when live.
+const Decoded& Recovery::Decode(const Record& record) {
   decoded_.Clear();
   decoders_[record.cause.input]->Decode(record, decoded_);
   const Decoded& what = decoded_.records.front();
   ++digest_.records;
-  if (what.bad) {
-    ++digest_.bad;
-    return {};
-  }
-  for (std::uint32_t i = 0; i < what.size; ++i) {
+  digest_.bad += what.bad ? 1 : 0;
+  for (std::uint32_t i = 0; !what.bad && i < what.size; ++i) digest_.Add(decoded_.events[what.begin + i]);
+  return what;
+}
+
+Status Recovery::RefoldRecord(RecoveredPartition& made, const JournalRecord& journal, const Record& record) {
+  const Decoded& what = Decode(record);
+  for (std::uint32_t i = 0; !what.bad && i < what.size; ++i) {
     const Event& event = decoded_.events[what.begin + i];
-    digest_.Add(event);
     const EventFacts* facts = nullptr;   // they come in the order of events, none for most
     if (next_fact_ < journal.facts.size() && journal.facts[next_fact_].cause == event.cause) {
       facts = &journal.facts[next_fact_++].facts;
@@ -247,6 +255,72 @@ Status Recovery::RefoldRecord(RecoveredPartition& made, const JournalRecord& jou
     made.fold->Refold(event, facts, journal.frontier);
     ++made.refolded_events;
   }
+  return {};
+}
+
+void Recovery::OpenDecoders(const std::shared_ptr<const CampaignPlan>& plan) {
+  for (const InputConfig& input : config_.events) {
+    decoders_.push_back(std::make_unique<EventDecoder>(plan, env_.mappings[decoders_.size()], input.reject_key_mismatch));
+  }
+}
+
+/// What is next must still be there, and what is contained must have been: retention, or a log that was cut.
+Status Recovery::CheckBounds(const FoldPosition& c) {
+  for (std::size_t i = 0; i < c.offsets.size(); ++i) {
+    const std::string& topic = config_.events[i].topic;
+    auto bounds = env_.logs->Bounds(topic, partition_);
+    if (!bounds) return tl::unexpected(bounds.error());
+    if (bounds->high < c.offsets[i]) {
+      return Disagree(fmt::format("{} ends at offset {} but the state contains what lies below {}: it was cut or made anew", topic,
+                                  bounds->high, c.offsets[i]));
+    }
+    if (bounds->low > c.offsets[i]) {
+      return Disagree(fmt::format("{} begins at offset {} but the state ends at {}: retention has passed it", topic, bounds->low, c.offsets[i]));
+    }
+  }
+  return {};
+}
+
+/// Without a tail nothing is read again, so the last records contained are: a log that was made anew, or cut and written on,
+/// is not what the journal says. A warning only: another mapping reads the same records otherwise, and may be changed between
+/// runs. What retention has taken cannot be compared.
+Status Recovery::CheckAnchor(RecoveredPartition& made) {
+  const FoldPosition& c = made.meta.committed;
+  if (c.seq == 0) return {};
+  auto bounds = env_.logs->Bounds(config_.JournalTopic(), partition_);
+  if (!bounds) return tl::unexpected(bounds.error());
+  if (bounds->high <= c.journal_offset) {
+    return Disagree(fmt::format("{} ends at offset {} but transaction {} lies at {}", config_.JournalTopic(), bounds->high, c.seq, c.journal_offset));
+  }
+  if (bounds->low > c.journal_offset) return {};
+  JournalReader reader;
+  JournalRecord record, last;
+  Status read = ReadLogRange(*env_.logs, config_.JournalTopic(), partition_, std::max(bounds->low, c.journal_offset - kAnchorOffsets),
+                             bounds->high, 0, kLogPatienceMs, [&](const Record& piece) {
+    const auto whole = reader.Add(*made.plan, piece.value, record);
+    if (!whole || !*whole || record.log_id != made.meta.log_id || record.plan_epoch != made.plan->epoch) return true;   // begun before, or of old
+    if (!record.ranges.empty()) last = record;
+    return record.seq < c.seq;
+  });
+  if (!read) return read;
+  OpenDecoders(made.plan);
+  digest_ = {};
+  for (const JournalRecord::Range& range : last.ranges) {
+    const std::string& topic = config_.events[range.input].topic;
+    auto held = env_.logs->Bounds(topic, partition_);
+    if (!held) return tl::unexpected(held.error());
+    if (held->low > range.from) return {};
+    read = ReadLogRange(*env_.logs, topic, partition_, range.from, range.to, range.input, kLogPatienceMs, [&](const Record& one) {
+      (void)Decode(one);
+      return true;
+    });
+    if (!read) return read;
+  }
+  if (digest_.records == last.records && digest_.digest.value() == last.records_digest) return {};
+  made.anchor_differs = true;
+  Log(LogLevel::kError, fmt::format("cause=anchor partition {}: transaction {} had {} records with digest {:x}; its inputs now give {} and {:x}: "
+                                    "the mapping was changed, or a topic was made anew", partition_, last.seq, last.records,
+                                    last.records_digest, digest_.records, digest_.digest.value()));
   return {};
 }
 
@@ -305,10 +379,8 @@ Status Recovery::RefoldOne(RecoveredPartition& made, const JournalRecord& journa
 
 Status Recovery::Refold(RecoveredPartition& made) {
   const PartitionMeta& meta = made.meta;
-  if (meta.floor.seq >= meta.committed.seq) return {};
-  for (const InputConfig& input : config_.events) {
-    decoders_.push_back(std::make_unique<EventDecoder>(made.plan, env_.mappings[decoders_.size()], input.reject_key_mismatch));
-  }
+  if (meta.floor.seq >= meta.committed.seq) return CheckAnchor(made);
+  OpenDecoders(made.plan);
   inputs_.resize(config_.events.size());
   PartitionAccount account = meta.account;
   account.max_event_time = meta.floor.max_event_time;
@@ -359,6 +431,9 @@ Result<RecoveredPartition> Recovery::Run(const std::vector<CommittedOffset>& com
   RecoveredPartition made = OpenPartition(env_, partition_, plan, *meta_, memory_bytes_, opened);
   if (!opened) return tl::unexpected(opened.error());
   const auto begin = std::chrono::steady_clock::now();
+  if (!env_.accept_offset_reset) {
+    if (Status sound = CheckBounds(meta_->committed); !sound) return tl::unexpected(sound.error());
+  }
   if (Status refolded = Refold(made); !refolded) return tl::unexpected(refolded.error());
   made.refold_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   made.fold->SetAccount(meta_->account);

@@ -26,6 +26,7 @@ struct RecoveredPartition {
   FoldPosition position{};
   std::uint64_t refolded_events = 0;
   double refold_seconds = 0;
+  bool anchor_differs = false;                    ///< the last records contained no longer read as the journal says
 };
 
 /// Recovers partition `partition` whose committed positions are `committed` (one an input). `remaining`: counts rows and

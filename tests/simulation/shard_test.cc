@@ -378,6 +378,40 @@ TEST_F(Shard, WhenRetentionComesNearTheTailEverythingIsWritten) {
   ExpectPlain(EndOf(kafka, {&process, &process}));
 }
 
+TEST_F(Shard, ALogThatWasCutOrMadeAnewIsNoticedWithoutATail) {
+  // What a restart of partition 0 says after the change: its error, "anchor", or nothing.
+  const auto restart = [](auto change) -> std::string {
+    MemoryKafka kafka;
+    Feed(kafka, 2000, 60);
+    Process process(kafka);
+    process.shard->Assign({0, 1});
+    RunToEnd(process);
+    change(kafka);
+    std::atomic<std::uint64_t> remaining{0};
+    const auto committed = process.shard->Committed(0);
+    const auto recovered = RecoverPartition(process.environment, 0, *committed, kMemory, remaining);
+    if (!recovered) return std::string(ReasonText(recovered.error().code)) + ": " + recovered.error().detail;
+    return recovered->anchor_differs ? "anchor" : "";
+  };
+  EXPECT_EQ(restart([](MemoryKafka&) {}), "");
+  EXPECT_EQ(restart([](MemoryKafka& kafka) {
+    for (MemoryKafka::Entry& e : kafka.Log("events", 0)) {
+      if (const std::size_t at = e.value.find("\"m"); at != std::string::npos) e.value[at + 1] = 'n';
+    }
+  }), "anchor");
+  const std::string cut = restart([](MemoryKafka& kafka) { kafka.Log("events", 0).resize(100); });
+  EXPECT_NE(cut.find("log_and_state_disagree: partition 0: events ends at offset 100"), std::string::npos) << cut;
+  const std::string journal = restart([](MemoryKafka& kafka) { kafka.Log("sim-journal", 0).resize(3); });
+  EXPECT_NE(journal.find("sim-journal ends at offset 3"), std::string::npos) << journal;
+  const std::string passed = restart([](MemoryKafka& kafka) {
+    kafka.Log("events", 0).resize(5000);
+    kafka.begins[{"events", 0}] = 4000;
+  });
+  EXPECT_NE(passed.find("retention has passed"), std::string::npos) << passed;
+  EXPECT_EQ(restart([](MemoryKafka& kafka) { kafka.begins[{"sim-journal", 0}] = static_cast<std::int64_t>(kafka.Log("sim-journal", 0).size()); }), "")
+      << "what is gone cannot be compared";
+}
+
 // Killed after publishing and before storing: the next start takes what was published, and what it stores stands alone.
 TEST_F(Shard, ALearnerThatStartedFromTheTopicStartsAgainFromItsStore) {
   MemoryKafka kafka;
