@@ -336,6 +336,11 @@ std::uint64_t LearningFold::VersionOf(IdHash hash) const {
   return found == impl_->models.end() ? 0 : found->second.version;
 }
 
+const Segmenter* LearningFold::SegmentOwner() const {
+  const auto found = impl_->models.find(H64("segments"));
+  return found == impl_->models.end() ? nullptr : found->second.segments.get();
+}
+
 std::vector<ModelReport> LearningFold::Reports() const {
   std::vector<ModelReport> reports;
   for (const auto& [hash, model] : impl_->models) {

@@ -16,6 +16,8 @@
 
 namespace offerstream {
 
+class Segmenter;
+
 /// One model as published: exactly one of the views is set.
 struct PublishedModel {
   IdHash model = 0;
@@ -79,6 +81,8 @@ class LearningFold {
   /// snapshot contains; several observations may share one offset (they came in one record).
   std::uint64_t VersionOf(IdHash model) const;
   std::vector<ModelReport> Reports() const;
+  /// The owner of the segments, for diagnoses; null when they live in another fold or nothing moved yet.
+  const Segmenter* SegmentOwner() const;
 
  private:
   struct Impl;

@@ -153,6 +153,14 @@ class Replay {
         predictions_.Line(PredictionLine(model_ids_, row, row.instant ? JsonText(event.event_id) : EventOf(row.exposure)));
       };
     }
+    if (study_) {
+      tally_ = std::make_unique<ReplayTally>(*plan_);
+      sink.event = [this](const Event& event) {
+        study_->See(event);
+        tally_->Saw(event);
+      };
+      sink.observation = [this](const Observation& row) { tally_->Learned(row, engine_->models().segments.get()); };
+    }
     return sink;
   }
 
@@ -179,7 +187,6 @@ class Replay {
       }
       ++input_.events;
       if (predictions_.on()) Remember(batch_.events[e]);
-      if (study_) study_->See(batch_.events[e]);
       engine_->Apply(batch_.events[e]);
     }
   }
@@ -204,7 +211,12 @@ class Replay {
     const auto models = engine_->Reports();
     if (!study_status_) return study_status_;
     if (Status status = study_->Finish(); !status) return status;
-    const std::string json = ReportJson({*plan_, input_, engine_->counters(), models, engine_->models(), study_.get()});
+    const EventTime end = tally_->to() == kNever ? 0 : tally_->to();
+    CustomerSurvey survey(plan_, engine_->models(), *tally_, end);
+    if (Status status = engine_->EachCustomer([&](const CustomerProfile& profile) { survey.Visit(profile); }); !status) return status;
+    const FoldCounters counters = engine_->counters();
+    const std::string json = ReportJson(
+        {*plan_, input_, counters, models, engine_->models(), study_.get(), tally_.get(), &survey, engine_->Segments()});
     if (!options_.report.empty()) {
       TextOutput report;
       if (Status status = report.Open(options_.report); !status) return status;
@@ -247,6 +259,7 @@ class Replay {
   std::unique_ptr<Study> study_{};   // null: no report is wanted
   Status study_status_{};
   InputReport input_{};
+  std::unique_ptr<ReplayTally> tally_{};   // only for a report
   std::map<IdHash, std::string> model_ids_{};
   std::unordered_map<std::uint64_t, Shown> shown_{};   // only looked up, never walked
   std::string text_{};

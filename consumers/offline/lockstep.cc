@@ -80,6 +80,7 @@ struct Lockstep::Impl {
     // Every partition tells a birth once, and only the first counts: one birth whatever the number of shards.
     if (row.kind == ObservationKind::kBirth && !born.insert(row.model).second) return;
     if (row.kind == ObservationKind::kMature && sink.label) sink.label(row, batch.Features(row), event);
+    if (sink.observation) sink.observation(row);
     learners[row.model % learners.size()].Apply(row, batch.Features(row), observed);
     ++observed;
   }
@@ -187,10 +188,12 @@ void Lockstep::Apply(const Event& event) {
   if (!alone) self.SweepAll(event);
   Shard& shard = self.ShardOf(event.customer_hash);
   const auto from = alone ? 0u : self.learned[event.customer_hash % self.shards.size()];
+  const std::uint64_t repeats = shard.fold.counters().duplicates;
   shard.fold.Apply(event, shard.out);
   self.LearnRows(shard.out, from, static_cast<std::uint32_t>(shard.out.observations.rows.size()), event);
   for (std::size_t d = 0; d < shard.out.decision_count && self.sink.decision; ++d) self.sink.decision(shard.out.decisions[d]);
   self.TellCaps();
+  if (self.sink.event && shard.fold.counters().duplicates == repeats) self.sink.event(event);
   for (auto& s : self.shards) s->out.Clear();
   // A store that fails ends the process by itself; in memory nothing can fail.
   if (self.own_store == nullptr && ++self.since_write >= kEventsPerWrite) (void)self.Write(false);
@@ -235,6 +238,26 @@ std::uint64_t Lockstep::observations() const { return impl_->observed; }
 
 const CustomerProfile* Lockstep::Find(std::string_view id, IdHash hash) const {
   return impl_->ShardOf(hash).state.Find(id, hash);
+}
+
+Status Lockstep::EachCustomer(const std::function<void(const CustomerProfile&)>& visit) {
+  for (auto& shard : impl_->shards) {
+    std::vector<std::string> ids;
+    const Status status = shard->state.Dump([&](std::string_view id, std::string_view) { ids.emplace_back(id); });
+    if (!status) return status;
+    for (const std::string& id : ids) {
+      const CustomerProfile* profile = shard->state.Find(id, H64(id));
+      if (profile != nullptr) visit(*profile);
+    }
+  }
+  return {};
+}
+
+const Segmenter* Lockstep::Segments() const {
+  for (const LearningFold& learner : impl_->learners) {
+    if (const Segmenter* owner = learner.SegmentOwner(); owner != nullptr) return owner;
+  }
+  return nullptr;
 }
 
 }  // namespace offerstream

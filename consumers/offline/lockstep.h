@@ -32,6 +32,10 @@ struct LockstepSink {
   /// A label became final (kMature): `event` is the one being folded (instant labels belong to it), `x` the features of
   /// decision time; the span holds during the call.
   std::function<void(const Observation&, std::span<const float> x, const Event& event)> label{};
+  /// Every observation, before it is learned.
+  std::function<void(const Observation&)> observation{};
+  /// An event that was folded, after it; a repeat is not told.
+  std::function<void(const Event&)> event{};
 };
 
 /// One thread. Event time only: a round (publish and adopt) happens before an event when `learning.snapshot` says so:
@@ -56,6 +60,10 @@ class Lockstep {
   std::uint64_t observations() const;
   /// The customer, from whichever shard has it; null when unknown.
   const CustomerProfile* Find(std::string_view id, IdHash hash) const;
+  /// Every customer, shard by shard, in order of id. The profile holds during the call. For reports: it encodes all rows.
+  Status EachCustomer(const std::function<void(const CustomerProfile&)>& visit);
+  /// The learner of segments, for diagnoses; null without segments.
+  const Segmenter* Segments() const;
 
  private:
   struct Impl;

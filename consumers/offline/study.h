@@ -36,11 +36,11 @@ struct StudyOptions {
   ChallengeSchedule schedule{};
 };
 
-/// Sees every event before it is folded, and final labels in the order they become known. One thread.
+/// Sees every event that is no repeat, and final labels in the order they become known. One thread.
 class Study {
  public:
   Study(std::shared_ptr<const CampaignPlan> plan, StudyOptions options);
-  /// An event as it was read: purchases are transactions that pay in, with their value.
+  /// An event that was folded: purchases are transactions that pay in, with their value.
   void See(const Event& event);
   /// A label became final (kMature), with the features of decision time. kIo when the trees' library fails.
   Status Label(const Observation& row, std::span<const float> x);

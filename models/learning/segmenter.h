@@ -99,6 +99,8 @@ class Segmenter {
   SegmentDiagnostics Diagnose() const;
   /// Takes the events since the last call (the newest 256).
   std::vector<SegmentEvent> DrainEvents();
+  /// Those kept now; takes none.
+  const std::vector<SegmentEvent>& events() const { return events_; }
   const std::vector<Segment>& segments() const { return segments_; }
   const MicroClusters& micro_clusters() const { return micros_; }
   std::uint64_t steps() const { return step_; }

@@ -8,14 +8,18 @@ namespace offerstream {
 std::string ReportJson(const ReportParts& p) {
   // A part that others fill adds its field here and its section to page/ (README.md).
   const std::pair<const char*, std::string> fields[] = {
+      {"about", report::AboutJson(p)},
       {"input", report::InputJson(p.input)},
       {"events", report::EventsJson(p.counters)},
       {"decisions", report::DecisionsJson(p.plan, p.counters)},
       {"models", report::Array(p.models, [&](const ModelReport& m) {
          return report::ModelJson(m, p.study == nullptr ? nullptr : p.study->Find(m.id));
        })},
-      {"segments", report::SegmentsJson(p.plan, p.adopted.segments.get())},
+      {"segments", report::SegmentsJson(p)},
       {"caps", report::CapsJson(p.plan, p.adopted.caps.get())},
+      {"engagement", report::EngagementJson(p)},
+      {"products", report::ProductsJson(p)},
+      {"transactions", report::TransactionsJson(p)},
       {"factors", p.study == nullptr ? "" : report::FactorsJson(*p.study)},
       {"churn", p.study == nullptr ? "" : report::ChurnJson(p.study->churn())},
       {"experiment", report::ExperimentJson(p.adopted.lift.get())},

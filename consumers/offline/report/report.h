@@ -6,9 +6,12 @@
 #include <string>
 #include <vector>
 
+#include "consumers/offline/report/customer_survey.h"
+#include "consumers/offline/report/replay_tally.h"
 #include "consumers/offline/study.h"
 #include "models/domain/campaign_plan.h"
 #include "models/fold_output.h"
+#include "models/learning/segmenter.h"
 #include "models/learning_fold.h"
 #include "models/model_view.h"
 
@@ -28,7 +31,10 @@ struct ReportParts {
   const FoldCounters& counters;
   const std::vector<ModelReport>& models;
   const AdoptedModels& adopted;
-  const Study* study = nullptr;  ///< null: no studies were made
+  const Study* study = nullptr;            ///< null: no studies were made
+  const ReplayTally* tally = nullptr;      ///< null: nothing was counted on the way
+  const CustomerSurvey* survey = nullptr;  ///< null: nobody was looked at; REQUIRES: a tally
+  const Segmenter* segmenter = nullptr;    ///< null: no segments
 };
 
 /// One JSON object, a top-level field a line and group, readable for people. Rates come with the counts they are made of.

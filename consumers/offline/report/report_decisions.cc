@@ -37,14 +37,16 @@ std::string DecisionsJson(const CampaignPlan& plan, const FoldCounters& counters
 }
 
 std::string ExperimentJson(const LiftView* view) {
-  if (view == nullptr) return "null";
-  std::string arms;
+  if (view == nullptr) return {};
+  Object arms;
   for (std::size_t a = 0; a < view->arms.size(); ++a) {
-    arms += fmt::format("{}\"{}\": {{\"customers\": {}, \"converted\": {}, \"revenue\": {}}}", a == 0 ? "" : ", ",
-                        Name(static_cast<Arm>(a)), view->arms[a].customers, view->arms[a].converted, Number(view->arms[a].revenue));
+    const LiftView::Arm& arm = view->arms[a];
+    arms.Add(Name(static_cast<Arm>(a)),
+             Object{}.Count("customers", arm.customers).Count("converted", arm.converted)
+                 .Add("share", ShareJson(static_cast<double>(arm.converted), static_cast<double>(arm.customers)))
+                 .Real("revenue", arm.revenue).str());
   }
-  return fmt::format("{{\"arms\": {{{}}}, \"lift\": {}, \"low\": {}, \"high\": {}}}", arms, Number(view->lift),
-                     Number(view->low), Number(view->high));
+  return Object{}.Add("arms", arms.str()).Real("lift", view->lift).Real("low", view->low).Real("high", view->high).str();
 }
 
 }  // namespace offerstream::report

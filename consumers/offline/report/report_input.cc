@@ -4,8 +4,22 @@
 
 #include "consumers/offline/report/json_text.h"
 #include "metrics/health.h"
+#include "models/domain/event_time.h"
+#include "models/evaluating/proportion.h"
 
 namespace offerstream::report {
+
+std::string ShareJson(double k, double n) {
+  const Proportion share = CountedShare(k, n);
+  return Object{}.Real("rate", share.rate).Real("low", share.low).Real("high", share.high).Real("k", k).Real("n", n).str();
+}
+
+std::string AboutJson(const ReportParts& p) {
+  if (p.tally == nullptr || p.survey == nullptr) return {};
+  const auto time = [](EventTime t) { return t == kNever ? "null" : Quoted(FormatTime(t)); };
+  return Object{}.Text("version", OFFERSTREAM_VERSION).Text("app", p.plan.app_id).Text("currency", p.plan.currency)
+      .Add("from", time(p.tally->from())).Add("to", time(p.tally->to())).Count("customers", p.survey->customers()).str();
+}
 
 std::string InputJson(const InputReport& input) {
   std::string rejected;

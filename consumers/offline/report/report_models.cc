@@ -5,6 +5,7 @@
 
 #include "consumers/offline/report/json_text.h"
 #include "models/evaluating/agreement.h"
+#include "models/evaluating/proportion.h"
 
 namespace offerstream::report {
 namespace {
@@ -17,9 +18,12 @@ std::string F1Json(const PredictionRecord& record) {
   const ProgressiveScore::F1 best = record.score.BestF1();
   Object hindsight;
   hindsight.Real("threshold", best.threshold).Real("f1", best.f1).Real("precision", best.precision).Real("recall", best.recall);
+  const Proportion precision = CountedShare(static_cast<double>(h.hits), static_cast<double>(h.shown));
+  const Proportion recall = CountedShare(static_cast<double>(h.hits), static_cast<double>(h.positives));
   Object out;
   out.Real("threshold", h.threshold).Real("f1", h.f1()).Real("precision", h.precision()).Real("recall", h.recall());
-  return out.Count("n", h.judged).Count("positives", h.positives).Add("hindsight", hindsight.str()).str();
+  out.Real("precision_low", precision.low).Real("precision_high", precision.high).Real("recall_low", recall.low).Real("recall_high", recall.high);
+  return out.Count("n", h.judged).Count("shown", h.shown).Count("positives", h.positives).Add("hindsight", hindsight.str()).str();
 }
 
 void AddQuality(Object& out, const PredictionRecord& record) {
@@ -44,7 +48,9 @@ std::string ThresholdsJson(const ProgressiveScore& score) {
     if (shown < next && k + 1 < bins.size()) continue;
     next = shown + all / static_cast<double>(kCurvePoints);
     Object point;
-    point.Real("threshold", bins[k].floor).Real("share", shown / all).Real("caught", positives > 0 ? hits / positives : 0);
+    const Proportion caught = CountedShare(hits, positives);
+    point.Real("threshold", bins[k].floor).Real("share", shown / all).Real("n", std::nearbyint(shown)).Real("caught", caught.rate);
+    point.Real("low", caught.low).Real("high", caught.high);
     points.push_back(point.Real("precision", hits / shown).Real("f1", 2 * hits / (shown + positives)).str());
   }
   return Array(points, [](const std::string& p) { return p; });
@@ -63,12 +69,10 @@ std::string CalibrationJson(const ProgressiveScore& score) {
     said += in_bin * bins[k].middle;
     came += bins[k].positives;
     if (n < all / static_cast<double>(kCalibrationParts) && k > 0) continue;
-    const double p = came / n, z2 = kNormal95 * kNormal95;
-    const double middle = (p + z2 / (2 * n)) / (1 + z2 / n);
-    const double half = kNormal95 * std::sqrt(p * (1 - p) / n + z2 / (4 * n * n)) / (1 + z2 / n);
+    const Proportion share = CountedShare(came, n);
     Object part;
-    part.Real("n", std::nearbyint(n)).Real("predicted", said / n).Real("observed", p);
-    parts.push_back(part.Real("low", middle - half).Real("high", middle + half).str());
+    part.Real("n", std::nearbyint(n)).Real("predicted", said / n).Real("observed", share.rate);
+    parts.push_back(part.Real("low", share.low).Real("high", share.high).str());
     n = said = came = 0;
   }
   return Array(parts, [](const std::string& p) { return p; });
@@ -116,18 +120,40 @@ std::string ChallengerJson(const ChallengeStanding& s, const ModelReport& m, con
   return out.Add("agreement", agreement.str()).Add("importances", ImportancesJson(s, strength, m)).str();
 }
 
+/// |z| that a driver without any influence exceeds, among `tests` of them, in 5 of 100 models (Bonferroni).
+double LimitOfZ(std::size_t tests) {
+  const double tail = 0.05 / static_cast<double>(std::max<std::size_t>(1, tests));
+  double low = 0, high = 10;
+  for (int step = 0; step < 60; ++step) {
+    const double z = (low + high) / 2;
+    (std::erfc(z / std::sqrt(2.0)) > tail ? low : high) = z;
+  }
+  return low;
+}
+
 }  // namespace
 
 std::string ModelJson(const ModelReport& m, const ModelStudy* study) {
   Object out;
-  out.Text("id", m.id).Count("version", m.version).Count("observations", m.observations).Count("n", m.labels);
-  out.Count("positives", m.positives).Real("auc", m.auc).Real("log_loss_ratio", m.log_loss_ratio);
-  out.Real("calibration", m.calibration_ratio).Count("rejected", m.rejected).Count("drift_alarms", m.drift_alarms);
-  if (study != nullptr) {
+  out.Text("id", m.id).Count("version", m.version).Count("observations", m.observations);
+  if (study == nullptr) {
+    out.Count("n", m.labels).Count("positives", m.positives);
+  } else {   // every final label of the replay, nothing forgotten; one class alone ranks nothing
     const ProgressiveScore& score = study->record.score;
-    out.Real("log_loss", score.LogLoss()).Real("alift", score.Alift()).Add("f1", F1Json(study->record));
-    out.Add("thresholds", ThresholdsJson(score)).Add("calibration_curve", CalibrationJson(score));
+    const double n = static_cast<double>(score.labels()), yes = static_cast<double>(score.positives());
+    if (score.positives() > 0 && score.positives() < score.labels()) {
+      AddQuality(out, study->record);
+      out.Real("log_loss_ratio", score.LogLossRatio());
+      out.Add("thresholds", ThresholdsJson(score)).Add("calibration_curve", CalibrationJson(score));
+    } else {
+      out.Count("n", score.labels()).Count("positives", score.positives());
+    }
+    out.Add("base_rate", ShareJson(yes, n));
   }
+  // As the engine's own score has it, which forgets with a half-life of 20,000 labels.
+  out.Add("recent", Object{}.Real("auc", m.auc).Real("log_loss_ratio", m.log_loss_ratio).Real("calibration", m.calibration_ratio).str());
+  out.Count("rejected", m.rejected).Count("drift_alarms", m.drift_alarms);
+  out.Real("z_limit", LimitOfZ(m.drivers.empty() ? 0 : m.drivers.size() - 1));   // the level is no driver
   out.Add("drivers", Array(m.drivers, [&](const ModelReport::Driver& d) {
     const auto j = static_cast<std::size_t>(&d - m.drivers.data());
     Object driver;

@@ -7,7 +7,12 @@
 
 namespace offerstream::report {
 
+/// {"rate", "low", "high", "k", "n"} of a counted share, 95 % interval by Wilson.
+std::string ShareJson(double k, double n);
+
 // report_input.cc
+/// Version, app, currency, first and last event time, customers.
+std::string AboutJson(const ReportParts& parts);
 /// Files, records, what was ignored or rejected and why.
 std::string InputJson(const InputReport& input);
 /// Events by kind, repeats, late ones, how answers were joined.
@@ -15,7 +20,7 @@ std::string EventsJson(const FoldCounters& counters);
 // report_decisions.cc
 /// Decisions by arm and outcome, exclusions by stage and reason, selections by offer and channel.
 std::string DecisionsJson(const CampaignPlan& plan, const FoldCounters& counters);
-/// Counts of the arms and the lift of the policy over the holdout; null without.
+/// Counts of the arms and the lift of the policy over the holdout; empty without.
 std::string ExperimentJson(const LiftView* view);
 // report_models.cc
 /// One model: counts, quality, drivers; with a study, curves and challengers, too.
@@ -28,10 +33,20 @@ std::string FactorsJson(const Study& study);
 /// and by recency; empty without purchases whose future is known.
 std::string ChurnJson(const ChurnLedger& ledger);
 // report_segments.cc
-/// How many segments, and what each is like.
-std::string SegmentsJson(const CampaignPlan& plan, const SegmentView* view);
+/// How many segments and why, what each is like, how they moved, whom to approach again.
+std::string SegmentsJson(const ReportParts& parts);
+// report_retargeting.cc
+/// Customers who saw or clicked and did not convert, with what approaching them again should bring.
+std::string RetargetingJson(const ReportParts& parts);
 // report_caps.cc
 /// The learned impression curves and caps.
 std::string CapsJson(const CampaignPlan& plan, const CapView* view);
+/// Answers by segment, channel and ordinal of the impression; empty without any.
+std::string EngagementJson(const ReportParts& parts);
+// report_customers.cc
+/// Who owns what, by segment; empty when nobody owns anything.
+std::string ProductsJson(const ReportParts& parts);
+/// Deposits, withdrawals and purchases by segment; empty without any.
+std::string TransactionsJson(const ReportParts& parts);
 
 }  // namespace offerstream::report

@@ -36,10 +36,14 @@ const Report = (() => {
   // Three significant digits, never an exponent where a person would not write one.
   function number(v) {
     if (!known(v)) return '\u2013';
-    const size = Math.abs(v);
+    const size = Math.abs(Number(v.toPrecision(3)));
     if (size !== 0 && (size >= 1e9 || size < 1e-4)) return v.toExponential(2).replace(/-/g, '\u2212');
     return decimals(v, size >= 100 || size === 0 ? 0 : size >= 10 ? 1 : size >= 1 ? 2 : size >= 0.1 ? 3 : 4);
   }
+  // Marks of an axis: as short as they can be.
+  const ticks = new Intl.NumberFormat('en-GB', {maximumSignificantDigits: 4});
+  const tick = v => ticks.format(v).replace('-', '\u2212');
+  const tickPercent = v => `${parseFloat((100 * v).toPrecision(3))}\u202f%`;
   function percent(v, digits) {
     if (!known(v)) return '\u2013';
     const p = 100 * v, size = Math.abs(p);
@@ -55,6 +59,14 @@ const Report = (() => {
   }
   const rate = r => r && r.n > 0 ? interval(r.rate, r.low, r.high, percent) : '\u2013';
   const day = time => typeof time === 'string' ? time.slice(0, 10) : '\u2013';
+  // A feature as the report calls it elsewhere: its segments are slots, which a segment keeps for life.
+  function feature(name) {
+    const of = slot => {
+      const found = ((content.segments || {}).profiles || []).find(p => p.slot === Number(slot));
+      return found ? `segment ${found.id}` : 'an earlier segment';
+    };
+    return name.replace(/^segment=(\d+)/, (_, slot) => of(slot)).replace(/\*channel=/, ' \u00d7 ').replace(/^channel=/, 'channel ').replace(/_/g, ' ');
+  }
   // "days_since_click" and "not_joined" as words.
   const words = name => String(name).replace(/_/g, ' ');
 
@@ -63,15 +75,21 @@ const Report = (() => {
   const kRowsInView = 14;
   let tables = 0;
 
-  // columns: [{title, of: row => text or node, number: true for right-aligned}]; a long table starts folded on screen and is
-  // whole on paper.
+  // columns: [{title, of: row => text or node, number: true for right-aligned, tight: true for one line}]; a long table scrolls on screen, or starts
+  // folded (fold), unless it is to stand whole. On paper nothing is folded; `paper(row, i)` says which rows of a long one stand there.
   function table(columns, rows, options = {}) {
     const head = el('tr', {}, columns.map(c => el('th', {scope: 'col', class: c.number ? 'number' : null}, c.title)));
-    const body = rows.map(row => el('tr', {class: options.mark && options.mark(row) ? 'mark' : null},
-      columns.map((c, i) => el(i === 0 ? 'th' : 'td', {scope: i === 0 ? 'row' : null, class: c.number ? 'number' : null}, c.of(row)))));
-    const grid = el('table', {}, options.caption ? el('caption', {}, options.caption) : null, el('thead', {}, head), el('tbody', {}, body));
+    const paper = options.paper || (() => true), left = rows.filter((row, i) => !paper(row, i)).length;
+    const looks = (row, i) => [options.mark && options.mark(row) ? 'mark' : '', paper(row, i) ? '' : 'screen'].join(' ').trim() || null;
+    const body = rows.map((row, r) => el('tr', {class: looks(row, r)},
+      columns.map((c, i) => el(i === 0 ? 'th' : 'td', {scope: i === 0 ? 'row' : null, class: c.number ? 'number' : c.tight ? 'tight' : null}, c.of(row)))));
+    const grid = el('table', {}, options.caption ? el('caption', {}, options.caption) : null, el('thead', {}, head), el('tbody', {}, body),
+      left > 0 ? el('tfoot', {}, el('tr', {}, el('td', {colspan: columns.length}, `${rows.length - left} of ${rows.length} rows on paper; all on screen and in the JSON report.`))) : null);
     const scroll = el('div', {class: 'scroll', tabindex: 0, role: 'region', 'aria-label': options.caption || options.label || 'Table'}, grid);
-    if (!options.fold && (rows.length <= kRowsInView || options.whole)) return scroll;
+    if (!options.fold) {
+      if (rows.length > kRowsInView && !options.whole) scroll.classList.add('long');
+      return scroll;
+    }
     scroll.id = `table-${++tables}`;
     scroll.classList.add('folded');
     const label = `Table, ${rows.length} rows`;
@@ -111,18 +129,23 @@ const Report = (() => {
   function drawCharts() {
     for (const {place, option} of charts) {
       const view = echarts.init(place, null, {renderer: 'svg'});
-      // On paper the drawing is scaled by the style sheet: that takes a view box, and no size of its own.
-      view.on('finished', () => {
+      // On paper the drawing is scaled by the style sheet: that takes a view box.
+      const box = () => {
         const svg = place.querySelector('svg');
         if (svg) svg.setAttribute('viewBox', `0 0 ${view.getWidth()} ${view.getHeight()}`);
-      });
+      };
+      view.on('rendered', box);
       const hasLegend = option.legend !== undefined;
+      // A legend takes as many lines as its names need; the drawing begins below it.
+      const names = [].concat(option.series || []).map(s => s.name).filter(Boolean);
+      const lines = hasLegend ? Math.ceil(names.reduce((sum, n) => sum + 42 + 5.6 * n.length, 0) / Math.max(200, place.clientWidth)) : 0;
+      const grid = Object.assign({left: 12, right: 20, bottom: 12, outerBoundsMode: 'same'}, option.grid, {top: (option.marked ? 34 : 16) + 22 * lines});
+      delete option.marked;
       view.setOption(Object.assign({
         animation: false, color: colours, textStyle: {fontFamily: family, color: ink, fontSize: 12},
-        grid: {left: 12, right: 20, top: hasLegend ? 40 : 16, bottom: 12, outerBoundsMode: 'same'},
         tooltip: {trigger: 'axis', confine: true, appendTo: undefined, textStyle: {fontSize: 12, color: ink}},
-      }, option, hasLegend ? {legend: Object.assign({top: 0, left: 0, type: 'plain', itemGap: 14, textStyle: {color: ink, fontSize: 12}}, option.legend)} : {}));
-      if (window.ResizeObserver) new ResizeObserver(() => { if (!matchMedia('print').matches) view.resize(); }).observe(place);
+      }, option, {grid}, hasLegend ? {legend: Object.assign({top: 0, left: 0, type: 'plain', itemGap: 14, textStyle: {color: ink, fontSize: 12}}, option.legend)} : {}));
+      if (window.ResizeObserver) new ResizeObserver(() => { if (!matchMedia('print').matches) { view.resize(); box(); } }).observe(place);
     }
   }
 
@@ -182,5 +205,5 @@ const Report = (() => {
   }
 
   return {content, section, claimed, start, el, paragraph, note, table, chart, whiskers, values, categories, axis, colours, marks, dashes, ink, soft, line,
-    known, present, whole, number, percent, money, interval, rate, day, words};
+    known, present, whole, number, percent, tick, tickPercent, money, interval, rate, day, words, feature};
 })();

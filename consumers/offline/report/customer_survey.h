@@ -1,0 +1,96 @@
+// A look at every customer at the end of a replay: what each segment is like, what it owns and moves, and what it would
+// be worth to approach again those who saw or clicked and did not convert.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "consumers/offline/report/replay_tally.h"
+#include "models/customer_decision.h"
+#include "models/domain/campaign_plan.h"
+#include "models/domain/customer_profile.h"
+#include "models/model_view.h"
+
+namespace offerstream {
+
+/// Mean of a number over customers, with its 95 % interval (normal).
+struct Moments {
+  std::int64_t n = 0;
+  double sum = 0, squares = 0;
+  void Add(double v) {
+    ++n;
+    sum += v;
+    squares += v * v;
+  }
+  double Mean() const { return n > 0 ? sum / static_cast<double>(n) : 0; }
+  /// Half the interval's width; 0 below two customers.
+  double Half() const;
+};
+
+/// Customers of one segment.
+struct SegmentSurvey {
+  std::int64_t customers = 0;
+  std::array<Moments, kProfileNumbers> numbers{};   ///< natural units: days, events, money
+  std::vector<Moments> attributes{};                ///< by attribute; numbers, and 0 or 1 of truth values
+  std::vector<std::vector<std::int64_t>> levels{};  ///< by attribute, by level; the last: another value or none
+  std::vector<std::int64_t> owners{};               ///< by product
+  Moments products{};                               ///< products a customer
+  MoneyCount deposits{}, withdrawals{}, purchases{};
+  Moments deposited{}, withdrawn{}, purchased{};    ///< major units a customer over the replay
+  std::int64_t depositors = 0, withdrawers = 0, purchasers = 0;
+};
+
+/// Customers worth approaching again with one offer, each under the offer and channel of its best score.
+struct Retargeting {
+  std::int64_t customers = 0;
+  double revenue = 0, cost = 0, value = 0;   ///< expected; major units. value: what the engine maximises (score)
+  double chance_variance = 0;                ///< sum V^2 p (1 - p)
+  std::vector<double> gradient{};            ///< d revenue / d coefficients of the offer's goal model
+};
+
+/// Visits customers one by one. REQUIRES: plan, models and tally outlive it. Reports only: not fast.
+class CustomerSurvey {
+ public:
+  /// How long back somebody must have seen or clicked, and not have converted.
+  static constexpr Duration kRetargetWindow = 30 * 86'400'000LL;
+
+  /// `at`: the event time at which customers are looked at.
+  CustomerSurvey(std::shared_ptr<const CampaignPlan> plan, const AdoptedModels& models, const ReplayTally& tally, EventTime at);
+  void Visit(const CustomerProfile& profile);
+
+  /// By segment id; 0: customers without a segment.
+  const std::map<std::uint32_t, SegmentSurvey>& segments() const { return segments_; }
+  SegmentSurvey Everybody() const;
+  std::int64_t customers() const { return customers_; }
+  /// By (segment, offer index).
+  const std::map<std::pair<std::uint32_t, std::uint16_t>, Retargeting>& retargeting() const { return retargeting_; }
+  /// Customers that saw or clicked and did not convert; of them those that some offer may and should reach now.
+  std::int64_t seen_unconverted() const { return seen_unconverted_; }
+  std::int64_t reachable() const { return reachable_; }
+  /// Variance of the expected revenue of offers' sums: chance, and what the model does not know (gradient' P gradient).
+  double Variance(std::uint16_t offer, double chance, const std::vector<double>& gradient) const;
+
+ private:
+  SegmentSurvey& Of(std::uint32_t segment);
+  void Describe(const CustomerProfile& profile, SegmentSurvey& survey) const;
+  void Retarget(const CustomerProfile& profile, const Event& event);
+
+  std::shared_ptr<const CampaignPlan> plan_;
+  const AdoptedModels& models_;
+  const ReplayTally& tally_;
+  EventTime at_;
+  FeatureMap features_;
+  CustomerDecision decide_;
+  std::map<std::uint32_t, SegmentSurvey> segments_{};
+  std::map<std::pair<std::uint32_t, std::uint16_t>, Retargeting> retargeting_{};
+  std::int64_t customers_ = 0, seen_unconverted_ = 0, reachable_ = 0;
+  Decision decision_{};
+  FoldCounters scratch_counters_{};
+  std::vector<float> x_{};
+};
+
+}  // namespace offerstream

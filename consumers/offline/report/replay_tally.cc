@@ -1,0 +1,87 @@
+#include "consumers/offline/report/replay_tally.h"
+
+#include <algorithm>
+
+#include "models/learning/segmenter.h"
+
+namespace offerstream {
+
+Answers EngagementCell::Total(std::size_t outcome) const {
+  Answers sum;
+  for (const Answers& a : by_ordinal[outcome]) {
+    sum.shown += a.shown;
+    sum.answered += a.answered;
+    sum.unsubscribed += a.unsubscribed;
+  }
+  return sum;
+}
+
+void ReplayTally::Saw(const Event& event) {
+  from_ = from_ == kNever ? event.time : std::min(from_, event.time);
+  to_ = std::max(to_, event.time);
+  if (event.customer_hash == 0) return;
+  if (event.kind == EventKind::kDelete) {
+    customers_.erase(event.customer_hash);
+    return;
+  }
+  CustomerTally& customer = customers_[event.customer_hash];
+  const bool converted = event.kind == EventKind::kConversion ||
+                         (event.kind == EventKind::kImpression && (event.outcomes_yes >> CampaignPlan::kConversion & 1) != 0);
+  if (converted) {
+    ++customer.conversions;
+    customer.last_conversion = std::max(customer.last_conversion, event.time);
+  }
+  if (event.kind != EventKind::kTransaction) return;
+  MoneyCount& sums = event.direction == Direction::kIn    ? customer.deposits
+                     : event.direction == Direction::kOut ? customer.withdrawals
+                                                          : customer.purchases;
+  ++sums.count;
+  if (event.has_value) sums.amount += event.value;
+}
+
+void ReplayTally::Learned(const Observation& row, const SegmentView* segments) {
+  switch (row.kind) {
+    case ObservationKind::kCapRow: Answered(row); break;
+    case ObservationKind::kMove:
+      if (segments != nullptr) Moved(row, *segments);
+      break;
+    default: break;
+  }
+}
+
+void ReplayTally::Answered(const Observation& row) {
+  if (row.outcome >= kOutcomesMax || row.channel >= plan_.channels.size() || row.n == 0) return;
+  Answers& answers = engagement_[{row.segment, row.channel}]
+                         .by_ordinal[row.outcome][std::min<std::size_t>(row.n, EngagementCell::kOrdinals) - 1];
+  ++answers.shown;
+  answers.answered += row.y > 0.5f;
+  answers.unsubscribed += row.unsubscribed;
+}
+
+void ReplayTally::Moved(const Observation& row, const SegmentView& segments) {
+  if (row.new_place.micro == 0 || segments.macros.empty() || row.new_place.epoch != segments.epoch) return;
+  const std::uint32_t now = AssignSegment(segments, row.new_place.z).segment;
+  CustomerTally& customer = customers_[row.customer];
+  if (customer.segment != 0 && now != 0 && customer.segment != now) ++moves_[{customer.segment, now}];
+  customer.segment = now;
+  if (days_.empty() || row.time >= days_.back().time + stride_) NoteShares(row.time, segments);
+}
+
+void ReplayTally::NoteShares(EventTime time, const SegmentView& segments) {
+  if (days_.size() == kDays) {   // a long history: every other day goes, and the next ones come half as often
+    for (std::size_t i = 0; i < kDays / 2; ++i) days_[i] = std::move(days_[2 * i]);
+    days_.resize(kDays / 2);
+    stride_ *= 2;
+    if (time < days_.back().time + stride_) return;
+  }
+  SegmentDay& day = days_.emplace_back();
+  day.time = time;
+  for (const SegmentView::Macro& macro : segments.macros) day.shares.emplace_back(macro.id, macro.share);
+}
+
+const CustomerTally* ReplayTally::Find(IdHash customer) const {
+  const auto found = customers_.find(customer);
+  return found == customers_.end() ? nullptr : &found->second;
+}
+
+}  // namespace offerstream
