@@ -3,8 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <iterator>
+#include <span>
 
 #include "consumers/config/quantity_text.h"
 #include "consumers/wire/decision_format.h"
@@ -27,34 +29,45 @@ std::string Quoted(std::string_view text) {
 std::string DecisionIdText(DecisionId id) { return fmt::format("{:016x}", id); }
 
 struct DecisionEncoder::Impl {
-  Impl(std::shared_ptr<const CampaignPlan> p, std::vector<std::string> input_topics) : plan(std::move(p)) {
-    for (const std::string& topic : input_topics) topics.push_back(Quoted(topic));
-    for (const ChannelSpec& channel : plan->channels) channels.push_back(Quoted(channel.id));
-    for (const std::string& placement : plan->decide.placements) placements.push_back(Quoted(placement));
-    for (const FeatureSpec& feature : plan->features.features) features.push_back(Quoted(feature.name));
-    for (std::size_t o = 0; o < plan->offers.size(); ++o) {
-      const OfferSpec& offer = plan->offers[o];
-      offers.push_back(Quoted(offer.id));
-      models.push_back(Quoted(plan->ModelId(plan->ModelOf(OfferIndex(o), offer.goal))));
-      for (std::size_t c = 0; c < plan->channels.size(); ++c) {
-        pairs.push_back(fmt::format("{{\"offer_id\":{},\"channel\":{}", offers[o], channels[c]));
-        const std::string product = offer.product.known() ? Quoted(plan->products[offer.product.value].id) : "null";
-        chosen.push_back(fmt::format("{{\"offer_id\":{},\"campaign_id\":{},\"channel\":{},\"product_id\":{}}}",
-                                     offers[o], Quoted(offer.campaign_id), channels[c], product));
-      }
-    }
+  Impl(std::shared_ptr<const CampaignPlan> p, std::vector<std::string> input_topics)
+      : plan(std::move(p)), compact(plan->compact_decisions) {
+    for (const std::string& topic : input_topics) topics.Add(Quoted(topic));
+    for (const ChannelSpec& channel : plan->channels) channels.Add(Quoted(channel.id));
+    for (const std::string& placement : plan->decide.placements) placements.Add(Quoted(placement));
+    for (const FeatureSpec& feature : plan->features.features)
+      features.Add(fmt::format("{{\"feature\":{},\"contribution\":", Quoted(feature.name)));
+    for (std::size_t o = 0; o < plan->offers.size(); ++o) RenderOffer(OfferIndex(o));
     for (std::size_t s = 0; s < kStages; ++s) {
       for (std::size_t r = 0; r < kExclusionReasons; ++r) {
-        reasons.push_back(fmt::format(",\"stage\":\"{}\",\"reason\":\"{}\",\"until\":", Name(static_cast<Stage>(s)),
-                                      Name(static_cast<ExclusionReason>(r))));
+        reasons.Add(fmt::format(",\"stage\":\"{}\",\"reason\":\"{}\",\"until\":", Name(static_cast<Stage>(s)),
+                                Name(static_cast<ExclusionReason>(r))));
       }
     }
-    for (const ChannelSpec& channel : plan->channels)
-      windows.push_back(fmt::format("\"{}\"", DurationText(channel.cap.window)));
+    for (const ChannelSpec& channel : plan->channels) {
+      windows.Add(fmt::format("\"{}\"", DurationText(channel.cap.window)));
+      caps.Add(fmt::format(",\"cap\":{{\"channel\":{},\"limit\":", Quoted(channel.id)));
+    }
     source = "/offerstream/" + plan->app_id;
     for (const auto* parts :
-         {&topics, &channels, &placements, &features, &models, &windows, &pairs, &chosen, &reasons}) {
-      for (const std::string& part : *parts) part_bytes = std::max(part_bytes, part.size());
+         {&topics, &channels, &placements, &features, &models, &windows, &caps, &pairs, &chosen, &worths, &reasons}) {
+      for (std::size_t i = 0; i < parts->size(); ++i) part_bytes = std::max(part_bytes, (*parts)[i].size() + kCopyStep);
+    }
+  }
+
+  void RenderOffer(OfferIndex o) {
+    const OfferSpec& offer = plan->offers[o.value];
+    const std::string id = Quoted(offer.id);
+    const std::string product = offer.product.known() ? Quoted(plan->products[offer.product.value].id) : "null";
+    models.Add(fmt::format(",\"model\":{{\"id\":{},\"version\":", Quoted(plan->ModelId(plan->ModelOf(o, offer.goal)))));
+    for (std::size_t c = 0; c < plan->channels.size(); ++c) {
+      const std::string channel = Quoted(plan->channels[c].id);
+      pairs.Add(fmt::format("{{\"offer_id\":{},\"channel\":{}", id, channel));
+      numbers.Add(fmt::format("{},", numbers.size()));
+      chosen.Add(fmt::format("{{\"offer_id\":{},\"campaign_id\":{},\"channel\":{},\"product_id\":{}}}", id,
+                             Quoted(offer.campaign_id), channel, product));
+      const double value = offer.value, cost = plan->channels[c].cost;
+      worths.Add(plan->compact_decisions ? fmt::format(",\"value\":{},\"cost\":{},\"price\":", value, cost)
+                                         : fmt::format(",\"value\":{:.9f},\"cost\":{:.9f},\"price\":", value, cost));
     }
   }
 
@@ -68,7 +81,8 @@ struct DecisionEncoder::Impl {
   std::size_t BytesOf(const Decision& d) const {
     const std::size_t pieces = 16 + d.candidates.size() + d.excluded.size() + d.explain.size();
     const std::size_t one = 128 + 2 * part_bytes + 4 * kJsonNumberBytes + 2 * kJsonTimeBytes;
-    return pieces * one + d.features.size() * kJsonNumberBytes + 6 * (d.customer_id.size() + d.cause_event_id.size());
+    return pieces * one + d.features.size() * kJsonNumberBytes + 6 * (d.customer_id.size() + d.cause_event_id.size()) +
+           kCopyStep;
   }
 
   void Append(const Decision& d, std::string& text) {
@@ -83,62 +97,78 @@ struct DecisionEncoder::Impl {
 
   void Candidates(const Decision& d, JsonCursor& out) {
     out.Text(",\"candidates\":[");
-    const std::size_t shown =
-        plan->compact_decisions ? std::min(kCompactEntries, d.candidates.size()) : d.candidates.size();
-    order.resize(d.candidates.size());
-    for (std::uint32_t i = 0; i < order.size(); ++i) {
-      // The best few by score, the first of equals first: most are beaten by the last of them at once.
-      std::size_t at = i;
-      if (plan->compact_decisions) {
-        at = std::min<std::size_t>(i, shown);
-        while (at > 0 && d.candidates[i].score > d.candidates[order[at - 1]].score) --at;
-        if (at >= shown) continue;
-        for (std::size_t k = std::min<std::size_t>(i, shown - 1); k > at; --k) order[k] = order[k - 1];
-      }
-      order[at] = i;
-    }
+    const std::size_t all = d.candidates.size(), shown = compact ? std::min(kCompactEntries, all) : all;
+    std::array<std::size_t, kCompactEntries> best{};
+    if (compact) FindBest(d.candidates, best);
     for (std::size_t i = 0; i < shown; ++i) {
-      const Candidate& c = d.candidates[order[i]];
+      const Candidate& c = d.candidates[compact ? best[i] : i];
       if (i > 0) out.Char(',');
-      out.Text(pairs[Pair(c.offer, c.channel)]);
+      out.Part(pairs[Pair(c.offer, c.channel)]);
       out.Text(",\"propensity\":");
       out.Fixed(c.propensity);
       out.Text(",\"score\":");
-      out.Fixed(c.score);
+      Number<3>(c.score, out);
       out.Text(",\"probability\":");
-      out.Fixed(c.probability);
+      Number<3>(c.probability, out);
       out.Char('}');
     }
     out.Char(']');
-    if (!plan->compact_decisions) return;
+    if (!compact) return;
     out.Text(",\"eligible\":[");
-    for (std::size_t i = 0; i < d.candidates.size(); ++i) {
-      if (i > 0) out.Char(',');
-      out.Unsigned(Pair(d.candidates[i].offer, d.candidates[i].channel));
-    }
+    for (const Candidate& c : d.candidates) out.Part(numbers[Pair(c.offer, c.channel)]);
+    if (all > 0) out.Back();   // the last comma
     out.Char(']');
+  }
+
+  static void PartOrNull(const PaddedTexts& parts, std::size_t i, JsonCursor& out) {
+    if (i < parts.size())
+      out.Part(parts[i]);
+    else
+      out.Text("null");
+  }
+
+  // The best few by score, the first of equals first.
+  static void FindBest(std::span<const Candidate> candidates, std::array<std::size_t, kCompactEntries>& best) {
+    std::size_t found = 0;
+    double least = 0;
+    for (std::size_t i = 0; i < candidates.size(); ++i) {
+      const double score = candidates[i].score;
+      if (found == best.size() && !(score > least)) continue;
+      std::size_t at = std::min(found, best.size() - 1);
+      for (; at > 0 && score > candidates[best[at - 1]].score; --at) best[at] = best[at - 1];
+      best[at] = i;
+      found = std::min(found + 1, best.size());
+      least = candidates[best[found - 1]].score;
+    }
+  }
+
+  // Nine decimals in a full decision; in a compact one as many as a reader has use for.
+  template <unsigned Pairs>
+  void Number(double value, JsonCursor& out) const {
+    if (compact)
+      out.Short<Pairs>(value);
+    else
+      out.Fixed(value);
   }
 
   void Excluded(const Decision& d, JsonCursor& out) {
     out.Text(",\"excluded\":[");
-    const std::size_t shown =
-        plan->compact_decisions ? std::min(kCompactEntries, d.excluded.size()) : d.excluded.size();
+    const std::size_t shown = compact ? std::min(kCompactEntries, d.excluded.size()) : d.excluded.size();
     for (std::size_t i = 0; i < shown; ++i) {
       const Exclusion& e = d.excluded[i];
       if (i > 0) out.Char(',');
-      out.Text(pairs[Pair(e.offer, e.channel)]);
-      out.Text(reasons[static_cast<std::size_t>(e.stage) * kExclusionReasons + static_cast<std::size_t>(e.reason)]);
+      out.Part(pairs[Pair(e.offer, e.channel)]);
+      out.Part(reasons[static_cast<std::size_t>(e.stage) * kExclusionReasons + static_cast<std::size_t>(e.reason)]);
       out.QuotedTime(e.until);
       out.Char('}');
     }
     out.Text("],\"explain\":[");
     for (std::size_t i = 0; i < d.explain.size(); ++i) {
-      out.Text(i > 0 ? ",{\"feature\":" : "{\"feature\":");
-      out.Text(features[d.explain[i].feature]);
-      out.Text(",\"contribution\":");
-      out.Fixed(d.explain[i].contribution);
+      if (i > 0) out.Char(',');
+      out.Part(features[d.explain[i].feature]);
+      Number<2>(d.explain[i].contribution, out);
       out.Text(",\"sign_probability\":");
-      out.Fixed(d.explain[i].sign_probability);
+      Number<2>(d.explain[i].sign_probability, out);
       out.Char('}');
     }
     out.Char(']');
@@ -146,45 +176,38 @@ struct DecisionEncoder::Impl {
 
   // What holds of the chosen offer's channel, the customer's segment and the model: null where there is none.
   void Circumstances(const Decision& d, OfferIndex offer, JsonCursor& out) {
-    out.Text(",\"cap\":");
     if (d.has_offer && d.cap.channel.known()) {
-      out.Text("{\"channel\":");
-      out.Text(channels[d.cap.channel.value]);
-      out.Text(",\"limit\":");
+      out.Part(caps[d.cap.channel.value]);
       out.Unsigned(d.cap.limit);
       out.Text(",\"used\":");
       out.Unsigned(d.cap.used);
       out.Text(",\"window\":");
-      out.Text(windows[d.cap.channel.value]);
+      out.Part(windows[d.cap.channel.value]);
       out.Text(",\"resets_at\":");
       out.QuotedTime(d.cap.resets_at);
       out.Text(",\"source\":\"");
       out.Text(Name(d.cap.source));
       out.Text("\"}");
     } else {
-      out.Text("null");
+      out.Text(",\"cap\":null");
     }
-    out.Text(",\"segment\":");
     if (d.segment != 0) {
-      out.Text("{\"id\":");
+      out.Text(",\"segment\":{\"id\":");
       out.Unsigned(d.segment);
       out.Text(",\"version\":");
       out.Unsigned(d.segment_version);
       out.Text(",\"margin\":");
-      out.Fixed(d.segment_margin);
+      Number<2>(d.segment_margin, out);
       out.Char('}');
     } else {
-      out.Text("null");
+      out.Text(",\"segment\":null");
     }
-    out.Text(",\"model\":");
     if (d.has_offer) {
-      out.Text("{\"id\":");
-      out.Text(models[offer.value]);
-      out.Text(",\"version\":");
+      out.Part(models[offer.value]);
       out.Unsigned(d.model_version);
       out.Char('}');
     } else {
-      out.Text("null");
+      out.Text(",\"model\":null");
     }
   }
 
@@ -202,35 +225,40 @@ struct DecisionEncoder::Impl {
     out.Text(",\"valid_until\":");
     out.QuotedTime(d.valid_until);
     out.Text(",\"placement\":");
-    out.Text(d.placement.known() ? std::string_view(placements[d.placement.value]) : "null");
+    PartOrNull(placements, d.placement.value, out);
     out.Text(",\"mode\":\"live\",\"arm\":\"");
     out.Text(Name(d.arm));
     out.Text("\",\"offer\":");
     if (d.has_offer) {
-      out.Text(chosen[Pair(c.offer, c.channel)]);
+      out.Part(chosen[Pair(c.offer, c.channel)]);
     } else {
       out.Text("null,\"reason\":\"");
       out.Text(Name(d.reason));
       out.Char('"');
     }
-    const auto number = [&](std::string_view key, double value) {
-      out.Text(key);
-      out.Fixed(value);
-    };
-    number(",\"score\":", c.score);
-    number(",\"propensity\":", c.propensity);
+    out.Text(",\"score\":");
+    Number<3>(c.score, out);
+    out.Text(",\"propensity\":");
+    out.Fixed(c.propensity);
     out.Text(d.explored ? ",\"explored\":true" : ",\"explored\":false");
-    number(",\"probability\":", c.probability);
-    number(",\"probability_se\":", c.probability_se);
-    number(",\"value\":", d.has_offer ? plan->offers[c.offer.value].value : 0);
-    number(",\"cost\":", d.has_offer ? plan->channels[c.channel.value].cost : 0);
-    number(",\"price\":", d.price);
+    out.Text(",\"probability\":");
+    Number<3>(c.probability, out);
+    out.Text(",\"probability_se\":");
+    Number<3>(c.probability_se, out);
+    if (d.has_offer)
+      out.Part(worths[Pair(c.offer, c.channel)]);
+    else
+      out.Text(compact ? ",\"value\":0,\"cost\":0,\"price\":" : ",\"value\":0.000000000,\"cost\":0.000000000,\"price\":");
+    if (compact && d.price == 0)
+      out.Char('0');
+    else
+      out.Fixed(d.price);
     Candidates(d, out);
     Excluded(d, out);
     Circumstances(d, c.offer, out);
     out.Text(",\"config_epoch\":");
     out.Unsigned(d.plan_epoch);
-    if (!plan->compact_decisions) {
+    if (!compact) {
       out.Text(",\"features\":[");
       for (std::size_t i = 0; i < d.features.size(); ++i) {
         if (i > 0) out.Char(',');
@@ -239,7 +267,7 @@ struct DecisionEncoder::Impl {
       out.Char(']');
     }
     out.Text(",\"cause\":{\"topic\":");
-    out.Text(d.cause.input < topics.size() ? std::string_view(topics[d.cause.input]) : "null");
+    PartOrNull(topics, d.cause.input, out);
     out.Text(",\"partition\":");
     out.Integer(d.cause.partition);
     out.Text(",\"offset\":");
@@ -257,11 +285,11 @@ struct DecisionEncoder::Impl {
         .append("|")
         .append(plan->channels[change.state.channel.value].id);
     if (change.tombstone) return;
-    JsonCursor value(Room(256 + 6 * change.customer_id.size() + 2 * part_bytes), day);
+    JsonCursor value(Room(256 + kCopyStep + 6 * change.customer_id.size() + 2 * part_bytes), day);
     value.Text("{\"customer_id\":");
     value.Quoted(change.customer_id);
     value.Text(",\"channel\":");
-    value.Text(channels[change.state.channel.value]);
+    value.Part(channels[change.state.channel.value]);
     value.Text(",\"limit\":");
     value.Unsigned(change.state.limit);
     value.Text(",\"used\":");
@@ -269,7 +297,7 @@ struct DecisionEncoder::Impl {
     value.Text(",\"remaining\":");
     value.Unsigned(change.state.limit > change.state.used ? change.state.limit - change.state.used : 0);
     value.Text(",\"window\":");
-    value.Text(windows[change.state.channel.value]);
+    value.Part(windows[change.state.channel.value]);
     value.Text(change.capped ? ",\"capped\":true" : ",\"capped\":false");
     value.Text(",\"resets_at\":");
     value.QuotedTime(change.state.resets_at);
@@ -321,10 +349,10 @@ struct DecisionEncoder::Impl {
 
   std::shared_ptr<const CampaignPlan> plan;
   // Everything that is constant while the plan is in force, as JSON.
-  std::vector<std::string> topics{}, channels{}, placements{}, features{}, offers{}, models{}, windows{};
-  std::vector<std::string> pairs{}, chosen{}, reasons{};
+  PaddedTexts topics{}, channels{}, placements{}, features{}, models{}, windows{}, caps{}, reasons{};
+  PaddedTexts pairs{}, numbers{}, chosen{}, worths{};  // by offer x channel
   std::size_t part_bytes = 0;  // the longest of them
-  std::vector<std::uint32_t> order{};
+  bool compact;
   std::vector<char> buffer{};  // a record is written here, where no piece has to ask for room, and then appended
   JsonDay day{};
   std::string source{}, id{}, time{}, subject{};

@@ -7,6 +7,7 @@
 #include <cstring>
 #include <string_view>
 
+#include "consumers/wire/padded_texts.h"
 #include "models/domain/event_time.h"
 #include "models/domain/ids.h"
 
@@ -46,8 +47,16 @@ class JsonCursor {
     std::memcpy(at_, text.data(), text.size());
     at_ += text.size();
   }
+  /// A text of a PaddedTexts. REQUIRES: room for kCopyStep bytes more.
+  void Part(std::string_view part) {
+    for (std::size_t i = 0; i < part.size(); i += kCopyStep) std::memcpy(at_ + i, part.data() + i, kCopyStep);
+    at_ += part.size();
+  }
   /// One byte.
   void Char(char c) { *at_++ = c; }
+
+  /// Takes the last byte back.
+  void Back() { --at_; }
 
   /// Decimal digits.
   void Unsigned(std::uint64_t value) {
@@ -85,6 +94,28 @@ class JsonCursor {
     for (int i = 8; i > 0; i -= 2, rest /= 100) std::memcpy(at_ + i, &kDigitPairs[2 * (rest % 100)], 2);
     at_[1] = static_cast<char>('0' + rest);
     at_ += 10;
+  }
+
+  /// As Fixed, with `2 * Pairs` decimals: for what nobody computes with.
+  template <unsigned Pairs>
+  void Short(double value) {
+    constexpr std::uint32_t kUnit = Pairs == 2 ? 10'000 : 1'000'000;
+    static_assert(Pairs == 2 || Pairs == 3);
+    if (!(std::abs(value) < 4e3)) return Fixed(value);   // the scaled number must fit into 32 bits
+    const double scaled = std::nearbyint(value * kUnit);
+    const auto whole = static_cast<std::uint32_t>(std::abs(scaled));
+    if (scaled < 0) Char('-');
+    const std::uint32_t units = whole / kUnit;
+    if (units < 10)
+      Char(static_cast<char>('0' + units));
+    else
+      Unsigned(units);
+    std::uint32_t rest = whole % kUnit;
+    at_[0] = '.';
+    for (int i = 2 * static_cast<int>(Pairs) - 1; i > 0; i -= 2, rest /= 100) {
+      std::memcpy(at_ + i, &kDigitPairs[2 * (rest % 100)], 2);
+    }
+    at_ += 1 + 2 * Pairs;
   }
 
   /// 16 lower-case hexadecimal digits.

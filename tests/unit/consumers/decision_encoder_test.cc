@@ -63,14 +63,14 @@ TEST(DecisionEncoder, ACompactDecisionIsOneLineInTheContractsOrder) {
       R"({"schema":"1-0-0","decision_id":"00000000000000ab","customer_id":"u\u000a1","event_time":"2026-03-01T10:00:00.000Z",)"
       R"("valid_until":"2026-03-01T11:00:00.000Z","placement":"home","mode":"live","arm":"policy",)"
       R"("offer":{"offer_id":"gold","campaign_id":"","channel":"email","product_id":null},)"
-      R"("score":0.300000000,"propensity":0.250000000,"explored":false,"probability":0.011700000,"probability_se":0.002100000,)"
-      R"("value":5.000000000,"cost":0.000000000,"price":0.000000000,)"
-      R"("candidates":[{"offer_id":"gold","channel":"email","propensity":0.250000000,"score":0.300000000,"probability":0.011700000},)"
-      R"({"offer_id":"gold","channel":"push","propensity":0.250000000,"score":0.200000000,"probability":0.011700000},)"
-      R"({"offer_id":"plus\"1","channel":"email","propensity":0.250000000,"score":0.100000000,"probability":0.011700000}],)"
-      R"("eligible":[0,1,2,3],"excluded":[],"explain":[{"feature":"recency","contribution":-0.810000000,"sign_probability":0.990000000}],)"
+      R"("score":0.300000,"propensity":0.250000000,"explored":false,"probability":0.011700,"probability_se":0.002100,)"
+      R"("value":5,"cost":0,"price":0,)"
+      R"("candidates":[{"offer_id":"gold","channel":"email","propensity":0.250000000,"score":0.300000,"probability":0.011700},)"
+      R"({"offer_id":"gold","channel":"push","propensity":0.250000000,"score":0.200000,"probability":0.011700},)"
+      R"({"offer_id":"plus\"1","channel":"email","propensity":0.250000000,"score":0.100000,"probability":0.011700}],)"
+      R"("eligible":[0,1,2,3],"excluded":[],"explain":[{"feature":"recency","contribution":-0.8100,"sign_probability":0.9900}],)"
       R"("cap":{"channel":"email","limit":9,"used":3,"window":"7d","resets_at":"2026-03-01T10:00:01.000Z","source":"learned"},)"
-      R"("segment":{"id":3,"version":17,"margin":0.420000000},"model":{"id":"gold/conversion","version":99120},"config_epoch":4,)"
+      R"("segment":{"id":3,"version":17,"margin":0.4200},"model":{"id":"gold/conversion","version":99120},"config_epoch":4,)"
       R"("cause":{"topic":"events","partition":4,"offset":99120,"event_id":"m1"}})");
 }
 
@@ -88,7 +88,7 @@ TEST(DecisionEncoder, NoOfferIsADecisionWithItsReasonAndItsThreeFirstLosers) {
   }
   std::string out;
   encoder.EncodeDecision(d, out);
-  EXPECT_NE(out.find(R"("offer":null,"reason":"all_capped","score":0.000000000)"), std::string::npos) << out;
+  EXPECT_NE(out.find(R"("offer":null,"reason":"all_capped","score":0.000000,"propensity":0.000000000,"explored":false,"probability":0.000000,"probability_se":0.000000,"value":0,"cost":0,"price":0,)"), std::string::npos) << out;
   EXPECT_NE(
       out.find(
           R"("excluded":[{"offer_id":"plus\"1","channel":"push","stage":"cap","reason":"cap_reached","until":"2026-03-01T10:00:00.000Z"},)"
@@ -108,6 +108,8 @@ TEST(DecisionEncoder, AFullDecisionHasEveryCandidateInOrderAndTheFeatures) {
     ++candidates;
   EXPECT_EQ(candidates, 4u);
   EXPECT_NE(out.find(R"("features":[1.000000000,0.500000000])"), std::string::npos) << out;
+  EXPECT_NE(out.find(R"("value":5.000000000,"cost":0.000000000,"price":0.000000000)"), std::string::npos) << out;
+  EXPECT_NE(out.find(R"("contribution":-0.810000000,"sign_probability":0.990000000)"), std::string::npos) << out;
   EXPECT_EQ(out.find("\"eligible\""), std::string::npos);
 }
 
@@ -126,6 +128,25 @@ TEST(DecisionEncoder, NumbersAreFixedWhateverTheirSize) {
   EXPECT_EQ(price(1e12), "1000000000000.000000000");
   EXPECT_EQ(price(HUGE_VAL), "null");
   EXPECT_EQ(price(8999999999.25), "8999999999.250000000");
+  EXPECT_EQ(price(0), "0");
+}
+
+TEST(DecisionEncoder, ACompactDecisionRoundsWhatIsOnlyRead) {
+  DecisionEncoder encoder(Plan("compact"), {"events"});
+  Decision d = Offered();
+  const auto score = [&](double value) {
+    d.candidates[3].score = value;
+    std::string out;
+    encoder.EncodeDecision(d, out);
+    const auto at = out.find("\"score\":") + 8;
+    return out.substr(at, out.find(',', at) - at);
+  };
+  EXPECT_EQ(score(0.1234565), "0.123456");   // half to even, of the double
+  EXPECT_EQ(score(-12.3456789), "-12.345679");
+  EXPECT_EQ(score(-0.0000004), "0.000000");
+  EXPECT_EQ(score(3999.9999999), "4000.000000");
+  EXPECT_EQ(score(-4000), "-4000.000000000");
+  EXPECT_EQ(score(NAN), "null");
 }
 
 TEST(DecisionEncoder, HeadersMakeItACloudEvent) {
