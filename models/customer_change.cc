@@ -1,6 +1,7 @@
 #include "models/customer_change.h"
 
 #include <algorithm>
+#include <array>
 #include <cassert>
 #include <cmath>
 
@@ -76,11 +77,16 @@ void CustomerChange::ByEarliestTimer(CustomerProfile& profile) {
     if (counters_ != nullptr) ++counters_->timers;
   }
   if (closed) profile.exposures.EraseIf([](const Exposure& e) { return e.next_due == INT64_MAX; });
-  for (std::size_t c = 0; c < plan_.channels.size(); ++c) {
-    if (CapDue(profile, ChannelIndex(c)) <= due) FireCap(profile, ChannelIndex(c), due);
+  std::array<EventTime, kChannelsMax> caps;
+  EventTime cap_due = CapsDue(profile, caps);
+  if (cap_due <= due) {
+    for (std::size_t c = 0; c < plan_.channels.size(); ++c) {
+      if (caps[c] <= due) FireCap(profile, ChannelIndex(c), due);
+    }
+    cap_due = CapsDue(profile, caps);
   }
   if (profile.lift_open && profile.enrolled + plan_.experiment.horizon <= due) FireLift(profile);
-  SetNextDue(profile);
+  SetNextDue(profile, cap_due);
 }
 
 void CustomerChange::ByTimers(CustomerProfile& profile, EventTime limit) {
@@ -88,20 +94,40 @@ void CustomerChange::ByTimers(CustomerProfile& profile, EventTime limit) {
 }
 
 void CustomerChange::SetNextDue(CustomerProfile& profile) const {
-  EventTime due = INT64_MAX;
+  std::array<EventTime, kChannelsMax> caps;
+  SetNextDue(profile, CapsDue(profile, caps));
+}
+
+void CustomerChange::SetNextDue(CustomerProfile& profile, EventTime cap_due) const {
+  EventTime due = cap_due;
   for (const Exposure& e : profile.exposures) due = std::min(due, e.next_due);
-  for (std::size_t c = 0; c < plan_.channels.size(); ++c) due = std::min(due, CapDue(profile, ChannelIndex(c)));
   if (profile.lift_open) due = std::min(due, profile.enrolled + plan_.experiment.horizon);
   profile.next_due = due;
 }
 
-// A published cap has one timer: when it opens again, else when nothing is counted any more.
-EventTime CustomerChange::CapDue(const CustomerProfile& profile, ChannelIndex channel) const {
-  const std::uint16_t limit = profile.channels.PublishedLimit(channel);
-  if (limit == 0) return INT64_MAX;
-  const EventTime due = profile.channels.PublishedCapped(channel) ? ReopensAt(plan_, profile, channel, limit)
-                                                                  : EmptiesAt(plan_, profile, channel);
-  return due == kNever ? 0 : due;   // what it waits for has already gone from memory: at once
+// A published cap has one timer: when it opens again (the limit-th newest impression leaves its window), else when
+// nothing is counted any more (the newest leaves). All channels in one walk back over what is remembered.
+EventTime CustomerChange::CapsDue(const CustomerProfile& profile, std::array<EventTime, kChannelsMax>& due) const {
+  std::array<std::uint16_t, kChannelsMax> left{};   // impressions of the channel up to the one that is waited for
+  std::size_t open = 0;
+  for (std::size_t c = 0; c < plan_.channels.size(); ++c) {
+    const ChannelIndex channel(c);
+    const std::uint16_t limit = profile.channels.PublishedLimit(channel);
+    due[c] = INT64_MAX;
+    if (limit == 0) continue;
+    left[c] = profile.channels.PublishedCapped(channel) ? limit : std::uint16_t{1};
+    due[c] = 0;   // what it waits for may have gone from memory: at once
+    ++open;
+  }
+  EventTime earliest = INT64_MAX;
+  for (auto it = profile.impressions.rbegin(); it != profile.impressions.rend() && open > 0; ++it) {
+    const std::uint16_t c = ChannelOf(*it);
+    if (c >= plan_.channels.size() || left[c] == 0 || --left[c] > 0) continue;
+    due[c] = TimeOf(*it) + plan_.channels[c].cap.window;
+    earliest = std::min(earliest, due[c]);
+    --open;
+  }
+  return open > 0 ? 0 : earliest;
 }
 
 void CustomerChange::FireCap(CustomerProfile& profile, ChannelIndex channel, EventTime due) {

@@ -1,6 +1,7 @@
 // Change: one customer, from an event, a timer or recorded facts, and nothing else. All that recovery calls.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -65,7 +66,8 @@ class CustomerChange {
   void Count(Joined how);
   Exposure& AddExposure(CustomerProfile& profile, const DecisionFact& fact, std::span<const float> x);
   void TellCap(CustomerProfile& profile, ChannelIndex channel, EventTime at, std::uint16_t used, bool tombstone);
-  EventTime CapDue(const CustomerProfile& profile, ChannelIndex channel) const;
+  void SetNextDue(CustomerProfile& profile, EventTime cap_due) const;
+  EventTime CapsDue(const CustomerProfile& profile, std::array<EventTime, kChannelsMax>& due) const;
   void FireCap(CustomerProfile& profile, ChannelIndex channel, EventTime due);
   void FireLift(CustomerProfile& profile);
   ObservationBatch* rows() { return out_ == nullptr ? nullptr : &out_->observations; }

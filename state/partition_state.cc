@@ -24,6 +24,8 @@ namespace {
 constexpr std::uint64_t kLoadTenths = 9;
 // Slots the eviction hand looks at in one transaction at most: ten times what a transaction can bring in.
 constexpr std::uint32_t kEvictionSteps = 200'000;
+// Places behind the next timer at which a customer's memory is fetched.
+constexpr std::size_t kFetchSlot = 8, kFetchArrays = 4;
 // Stale timer entries tolerated beside as many live ones before the queue is made anew.
 constexpr std::size_t kStaleTimers = 4096;
 
@@ -147,6 +149,14 @@ struct PartitionState::Impl {
     const auto same = [](const TimerEntry& x, const TimerEntry& y) { return x.ref == y.ref && x.asleep == y.asleep; };
     tied.erase(std::unique(tied.begin(), tied.end(), same), tied.end());
   }
+  // Every entry that goes brings the ones some places behind closer: their slots, then what these point to, come from
+  // memory while others are worked on.
+  void FetchAhead() const {
+    if (const TimerEntry* far = timers.Ahead(kFetchSlot); far != nullptr && !far->asleep) slab.PrefetchSlot(far->ref);
+    if (const TimerEntry* near = timers.Ahead(kFetchArrays); near != nullptr && !near->asleep) {
+      slab.PrefetchArrays(near->ref);
+    }
+  }
   // The slot of a timer that `PopTied` took out; loads a sleeper, whose own entry is void from then on.
   CustomerSlot& SlotOf(const TimerEntry& entry) {
     if (!entry.asleep) return slab.At(entry.ref);
@@ -242,6 +252,7 @@ CustomerProfile* PartitionState::NextDue(EventTime limit, TxnSeq seq) {
     if (!top.asleep && !i.timers.TopIsTied()) {
       if (!i.Live(top)) {
         (void)i.timers.Pop();
+        i.FetchAhead();
         continue;
       }
       CustomerSlot& slot = i.slab.At(top.ref);
@@ -265,11 +276,6 @@ CustomerProfile* PartitionState::NextDue(EventTime limit, TxnSeq seq) {
   }
   if (due == nullptr) return nullptr;
   due->touched = true;
-  // One of the two below the top is due next: its memory may come while this one is worked on.
-  for (std::size_t child = 1; child <= 2; ++child) {
-    const TimerEntry* next = i.timers.Below(child);
-    if (next != nullptr && !next->asleep) i.slab.PrefetchSlot(next->ref);
-  }
   return &i.Opened(*due, seq);
 }
 

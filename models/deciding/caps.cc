@@ -57,13 +57,6 @@ EventTime ReopensAt(const CampaignPlan& plan, const CustomerProfile& profile, Ch
   return kNever;
 }
 
-EventTime EmptiesAt(const CampaignPlan& plan, const CustomerProfile& profile, ChannelIndex channel) {
-  for (auto it = profile.impressions.rbegin(); it != profile.impressions.rend(); ++it) {
-    if (ChannelOf(*it) == channel.value) return TimeOf(*it) + plan.channels[channel.value].cap.window;
-  }
-  return kNever;
-}
-
 bool InCapLottery(const CampaignPlan& plan, IdHash customer, EventTime at) {
   if (plan.explore.cap_lottery <= 0) return false;
   return Draws(plan.explore.seed, customer, H64({PeriodOf(at)}), Purpose::kCap).Uniform() < plan.explore.cap_lottery;

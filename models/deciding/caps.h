@@ -37,8 +37,6 @@ std::uint16_t CountShown(const CampaignPlan& plan, const CustomerProfile& profil
 /// When fewer than `limit` impressions of the channel will count if no more come; kNever when that is so without any
 /// leaving. REQUIRES: limit > 0.
 EventTime ReopensAt(const CampaignPlan& plan, const CustomerProfile& profile, ChannelIndex channel, std::uint16_t limit);
-/// When the last remembered impression of the channel leaves its window; kNever when there is none.
-EventTime EmptiesAt(const CampaignPlan& plan, const CustomerProfile& profile, ChannelIndex channel);
 
 /// A limit and where it came from.
 struct CapLimit {

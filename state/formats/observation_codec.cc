@@ -2,6 +2,7 @@
 #include <cassert>
 
 #include "models/domain/random.h"
+#include "state/formats/bounded_writer.h"
 #include "state/formats/codecs.h"
 #include "state/formats/framing.h"
 #include "state/formats/packing.h"
@@ -72,11 +73,12 @@ std::uint32_t FieldsOf(const Observation& o) {
   return fields;
 }
 
-void PutPlace(ByteWriter& out, const Coordinates& c) {
+void PutPlace(BoundedWriter& out, const Coordinates& c) {
   out.U64(c.micro);
   PutTime(out, c.time);
   out.Varint(c.epoch);
-  out.F32s(c.z);
+  out.Varint(c.z.size());
+  out.Bytes(reinterpret_cast<const char*>(c.z.data()), c.z.size() * sizeof(float));
 }
 void GetPlace(ByteReader& in, Coordinates& c) {
   c.micro = in.U64();
@@ -118,7 +120,7 @@ struct Dictionary {
 };
 
 void PutRow(const ObservationBatch& batch, const Observation& o, const Dictionary& dictionary, std::uint64_t& previous_time,
-            ByteWriter& out) {
+            BoundedWriter& out) {
   const std::uint32_t fields = FieldsOf(o);
   out.U8(static_cast<std::uint8_t>(o.kind));
   out.Varint(fields);
@@ -142,6 +144,20 @@ void PutRow(const ObservationBatch& batch, const Observation& o, const Dictionar
   if (fields & kOldPlace) PutPlace(out, o.old_place);
   if (fields & kNewPlace) PutPlace(out, o.new_place);
   if (fields & kYOther) out.F32(o.y);
+}
+
+// A transaction's rows are more than the caches hold and a model's lie scattered among them: memory a few rows ahead.
+constexpr std::size_t kFetchRow = 6;
+void Fetch(const ObservationBatch& batch, std::uint32_t row) {
+  const auto* bytes = reinterpret_cast<const char*>(&batch.rows[row]);
+  for (std::size_t line = 0; line < sizeof(Observation); line += 64) __builtin_prefetch(bytes + line);
+}
+
+// Largest row: all fields, the most features, and places far beyond any plan's dimension.
+constexpr std::size_t kRowBytesMax = 512 + 6 * kPackedFeaturesMax;
+// More than a row can take: its fields, both places, features.
+std::size_t RowBytes(const Observation& o) {
+  return 256 + (o.old_place.z.size() + o.new_place.z.size()) * sizeof(float) + o.x_size * 6u;
 }
 
 // Reads one record's rows into a batch.
@@ -241,9 +257,15 @@ void EncodeObservations(const CampaignPlan& plan, const ObservationBatch& batch,
   dictionary.Write(plan, batch, rows, writer);
   writer.Varint(rows.size());
   std::uint64_t previous_time = 0;
-  for (std::uint32_t row : rows) {
-    assert(batch.rows[row].model == model);
-    PutRow(batch, batch.rows[row], dictionary, previous_time, writer);
+  // Row by row on the stack, because a check for room per piece would cost more than the pieces.
+  std::array<char, kRowBytesMax> bytes;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    if (i + kFetchRow < rows.size()) Fetch(batch, rows[i + kFetchRow]);
+    const Observation& row = batch.rows[rows[i]];
+    assert(row.model == model && RowBytes(row) <= bytes.size());
+    BoundedWriter piece(bytes.data());
+    PutRow(batch, row, dictionary, previous_time, piece);
+    writer.Bytes(bytes.data(), static_cast<std::size_t>(piece.at() - bytes.data()));
   }
   EndFrame(begin, out);
 }

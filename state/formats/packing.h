@@ -2,7 +2,12 @@
 // plan hashes. Grammar in FORMAT.md, "Parts".
 #pragma once
 
+#include <immintrin.h>
+
+#include <algorithm>
+#include <array>
 #include <bit>
+#include <cassert>
 #include <cstdint>
 #include <cstring>
 #include <span>
@@ -17,7 +22,8 @@ namespace offerstream {
 inline constexpr std::size_t kPackedFeaturesMax = 4096;
 
 /// A time: 0 = kNever, 1 = INT64_MAX ("no timer"), else zigzag + 2. Covers all 64-bit values.
-inline void PutTime(ByteWriter& out, EventTime t) {
+template <typename Writer>
+inline void PutTime(Writer& out, EventTime t) {
   if (t == kNever) return out.Varint(0);
   if (t == INT64_MAX) return out.Varint(1);
   out.Varint(((static_cast<std::uint64_t>(t) << 1) ^ static_cast<std::uint64_t>(t >> 63)) + 2);
@@ -31,7 +37,8 @@ inline EventTime GetTime(ByteReader& in) {
 }
 
 /// A number as its difference from the one before; wraps, so every pair of values round-trips.
-inline void PutDelta(ByteWriter& out, std::uint64_t v, std::uint64_t& previous) {
+template <typename Writer>
+inline void PutDelta(Writer& out, std::uint64_t v, std::uint64_t& previous) {
   out.ZigZag(static_cast<std::int64_t>(v - previous));
   previous = v;
 }
@@ -44,28 +51,51 @@ inline bool IsZero(double v) { return std::bit_cast<std::uint64_t>(v) == 0; }
 
 /// Features as non-zeros: dense size, number of non-zeros, then for each (gap << 1 | is one) and, unless it is one, the
 /// float. Gap = positions skipped since the last non-zero. A one-hot entry costs one byte.
-inline void PutFeatures(ByteWriter& out, std::span<const float> x) {
+template <typename Writer>
+inline void PutFeatures(Writer& out, std::span<const float> x) {
+  // Which are zero and which are one, eight at a time, as bits: most are zero and cost nothing below.
+  constexpr std::size_t kWord = 64;
+  assert(x.size() <= kPackedFeaturesMax);
+  std::array<std::uint64_t, kPackedFeaturesMax / kWord> used, ones;
+  const std::size_t words = (x.size() + kWord - 1) / kWord;
   std::size_t nonzeros = 0;
-  for (float v : x) nonzeros += std::bit_cast<std::uint32_t>(v) != 0;
+  for (std::size_t w = 0; w < words; ++w) {
+    const std::size_t begin = w * kWord, end = std::min(x.size(), begin + kWord);
+    std::uint64_t u = 0, o = 0;
+    std::size_t i = begin;
+    for (; i + 8 <= end; i += 8) {
+      const __m256i bits = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(x.data() + i));
+      const __m256i zero = _mm256_cmpeq_epi32(bits, _mm256_setzero_si256());
+      const __m256i one = _mm256_cmpeq_epi32(bits, _mm256_set1_epi32(0x3f800000));
+      u |= std::uint64_t{static_cast<std::uint8_t>(~_mm256_movemask_ps(_mm256_castsi256_ps(zero)))} << (i - begin);
+      o |= std::uint64_t{static_cast<std::uint8_t>(_mm256_movemask_ps(_mm256_castsi256_ps(one)))} << (i - begin);
+    }
+    for (; i < end; ++i) {
+      u |= std::uint64_t{std::bit_cast<std::uint32_t>(x[i]) != 0} << (i - begin);
+      o |= std::uint64_t{x[i] == 1.0f} << (i - begin);
+    }
+    used[w] = u;
+    ones[w] = o;
+    nonzeros += static_cast<std::size_t>(std::popcount(u));
+  }
   out.Varint(x.size());
   out.Varint(nonzeros);
   // Collected on the stack: a growth check for each byte would cost more than the bytes.
   char bytes[512];
   std::size_t n = 0, next = 0;
-  for (std::size_t i = 0; i < x.size(); ++i) {
-    if (std::bit_cast<std::uint32_t>(x[i]) == 0) continue;
-    const bool one = x[i] == 1.0f;
-    const std::size_t head = (i - next) << 1 | (one ? 1 : 0);
-    next = i + 1;
-    if (n + 5 > sizeof(bytes) || head >= 0x80) {
-      out.Bytes(bytes, n);
-      n = 0;
-    }
-    if (head >= 0x80) out.Varint(head);
-    else bytes[n++] = static_cast<char>(head);
-    if (!one) {
-      std::memcpy(bytes + n, &x[i], sizeof(float));
-      n += sizeof(float);
+  for (std::size_t w = 0; w < words; ++w) {
+    for (std::uint64_t u = used[w]; u != 0; u &= u - 1) {
+      const auto bit = static_cast<std::size_t>(std::countr_zero(u));
+      const std::size_t i = w * kWord + bit, one = ones[w] >> bit & 1, head = (i - next) << 1 | one;
+      next = i + 1;
+      if (n + 5 > sizeof(bytes) || head >= 0x80) {
+        out.Bytes(bytes, n);
+        n = 0;
+      }
+      if (head >= 0x80) out.Varint(head);
+      else bytes[n++] = static_cast<char>(head);
+      std::memcpy(bytes + n, &x[i], sizeof(float));   // without a branch: overwritten when it is one
+      n += one != 0 ? 0 : sizeof(float);
     }
   }
   out.Bytes(bytes, n);

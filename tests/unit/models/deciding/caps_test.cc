@@ -29,7 +29,6 @@ TEST_F(CapsTest, AnImpressionCountsUntilItsWindowIsOver) {
   EXPECT_EQ(ReopensAt(plan, profile, push, 2), kStart + 7 * kDayLength);
   EXPECT_EQ(ReopensAt(plan, profile, push, 1), kStart + 8 * kDayLength);
   EXPECT_EQ(ReopensAt(plan, profile, push, 3), kNever);
-  EXPECT_EQ(EmptiesAt(plan, profile, push), kStart + 8 * kDayLength);
   const CapUse use = CountCapUse(plan, profile, kStart + 2 * kDayLength);
   EXPECT_EQ(use.shown[0], 2);
   EXPECT_EQ(use.shown[1], 1);
