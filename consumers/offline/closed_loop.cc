@@ -99,6 +99,7 @@ Result<std::unique_ptr<ClosedLoop>> ClosedLoop::Make(const Config& config, const
 }
 
 bool ClosedLoop::Step() { return impl_->Step(); }
+void ClosedLoop::Freeze() { impl_->engine.Freeze(); }
 const SimulatedMarket& ClosedLoop::market() const { return impl_->market; }
 const Lockstep& ClosedLoop::engine() const { return impl_->engine; }
 const DemoTally& ClosedLoop::tally() const { return impl_->tally; }

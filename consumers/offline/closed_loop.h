@@ -26,6 +26,9 @@ class ClosedLoop {
   /// One record: false when the market is over.
   bool Step();
 
+  /// From now on what was adopted last decides.
+  void Freeze();
+
   const SimulatedMarket& market() const;
   const Lockstep& engine() const;
   const DemoTally& tally() const;

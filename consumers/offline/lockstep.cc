@@ -64,6 +64,7 @@ struct Lockstep::Impl {
   TxnSeq seq = 0;
   std::uint64_t observed = 0, published = 0, since_write = 0;   // observations learned; of them contained in a round
   EventTime now = kNever, last_round = kNever;
+  bool frozen = false;
   std::set<IdHash> born{};
   std::vector<FiredRows> fired{};
   std::vector<const CapChange*> told{};
@@ -129,7 +130,7 @@ struct Lockstep::Impl {
     for (LearningFold& learner : learners) {
       for (PublishedModel& model : learner.Publish(observed)) Take(std::move(model));
     }
-    if (!plan->learning.adopt) return;
+    if (!plan->learning.adopt || frozen) return;
     Begin();
     for (auto& shard : shards) shard->fold.Adopt(adopted);
   }
@@ -198,6 +199,8 @@ void Lockstep::Apply(const Event& event) {
   // A store that fails ends the process by itself; in memory nothing can fail.
   if (self.own_store == nullptr && ++self.since_write >= kEventsPerWrite) (void)self.Write(false);
 }
+
+void Lockstep::Freeze() { impl_->frozen = true; }
 
 Status Lockstep::Finish() {
   impl_->Round();

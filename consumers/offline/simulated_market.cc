@@ -135,7 +135,7 @@ struct SimulatedMarket::Impl {
     double typical = (deposit ? segment.deposit : segment.payment) * static_cast<double>(who.amount_factor);
     // The first one stands for the history before: what decayed sums (half-life 30 days) would hold of it.
     if (a.serial == 0) typical *= per_week / 7 * kHistoryDays;
-    const auto amount = static_cast<Money>(100 * typical * fixed::Exp(0.3 * draws.Normal())) + 1;
+    amount = static_cast<Money>(100 * typical * fixed::Exp(0.3 * draws.Normal())) + 1;
     Later(a, 7 / per_week, draws, true);
     return writer.Transaction(who, a.time, Message(a), deposit, amount);
   }
@@ -149,7 +149,8 @@ struct SimulatedMarket::Impl {
     if (a.time >= options.start + static_cast<EventTime>((options.quiet_days + options.campaign_days) * kDay))
       return {};
     const std::size_t usual = kUsualOfJob[person.who.job];
-    Action show = a;
+    Action& show = campaign;
+    show = a;
     const std::size_t drawn = draws.Uniform() < 0.5 ? usual : draws.Below(kBankOffers);
     show.exposure.offer = static_cast<std::uint8_t>(drawn);
     show.exposure.propensity = 0.5 / static_cast<double>(kBankOffers) + (drawn == usual ? 0.5 : 0.0);
@@ -168,6 +169,12 @@ struct SimulatedMarket::Impl {
     ++cell.impressions;
     const std::size_t k = a.exposure.channel, o = a.exposure.offer;
     cell.favourites += market.OfferEffect(person.who.segment, o, a.time) == 0 ? 1 : 0;
+    if (a.kind == Kind::kShow) {
+      ++earnings.shown;
+      earnings.value += kBankGoalValue * market.Response(person.who, o, k, n, a.time);
+      earnings.cost += kBankChannelTable[k].cost;
+      earnings.lost_reach += kBankChannelTable[k].unsubscribe_value * market.Unsubscribe(k, n);
+    }
     const double u = draws.Uniform(), leaves = draws.Uniform();
     const double click_at = 1000 * kClickDelaySeconds * fixed::Exp(draws.Normal());
     const double buy_at = click_at + 3'600'000 * kConversionDelayHours * fixed::Exp(draws.Normal());
@@ -224,6 +231,23 @@ struct SimulatedMarket::Impl {
     return current;
   }
 
+  static MarketKind Told(Kind kind) {
+    switch (kind) {
+      case Kind::kProfile: return MarketKind::kProfile;
+      case Kind::kPayment: return MarketKind::kPayment;
+      case Kind::kDeposit: return MarketKind::kDeposit;
+      case Kind::kVisit: return MarketKind::kVisit;
+      case Kind::kCampaign:
+      case Kind::kShow: return MarketKind::kImpression;
+      case Kind::kClick: return MarketKind::kClick;
+      case Kind::kConversion: return MarketKind::kConversion;
+      case Kind::kUnsubscribe: return MarketKind::kUnsubscribe;
+      case Kind::kOrganic:
+      case Kind::kHeld: break;
+    }
+    return MarketKind::kOther;
+  }
+
   // Keeps a text to be sent at `time`.
   void Hold(const Action& a, EventTime time, std::string_view text) {
     std::uint64_t at = held.size();
@@ -270,7 +294,8 @@ struct SimulatedMarket::Impl {
       if (options.dirt > 0 && a.kind != Kind::kHeld) text = Soil(a, text);
       if (text.empty()) continue;
       ++sent;
-      out = {a.time, people[a.customer].who.id, text, a.customer, a.kind == Kind::kVisit};
+      out = {a.time, people[a.customer].who.id, text, a.customer, a.kind == Kind::kVisit, Told(a.kind),
+             a.kind == Kind::kCampaign ? campaign.exposure : a.exposure, amount};
       return true;
     }
     return false;
@@ -283,6 +308,9 @@ struct SimulatedMarket::Impl {
   std::priority_queue<Action, std::vector<Action>, std::greater<>> actions{};
   MarketEventWriter writer{};
   std::array<std::array<MarketCell, kBankChannels>, kBankSegments> cells{};
+  MarketEarnings earnings{};
+  Action campaign{};   // what the bank's own policy showed last
+  Money amount = 0;    // of the last transaction
   std::vector<std::string> held{};
   std::vector<std::uint64_t> free_held{};
   std::string current{};
@@ -335,6 +363,8 @@ const std::array<std::array<MarketCell, kBankChannels>, kBankSegments>& Simulate
 }
 
 std::uint64_t SimulatedMarket::sent() const { return impl_->sent; }
+
+const MarketEarnings& SimulatedMarket::earnings() const { return impl_->earnings; }
 
 int BankChannelOf(std::string_view id) {
   for (std::size_t k = 0; k < kBankChannels; ++k) {

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "consumers/offline/bank_market.h"
+#include "consumers/offline/market_event_writer.h"
 #include "models/domain/ids.h"
 
 namespace offerstream {
@@ -29,12 +30,27 @@ struct MarketOptions {
   double dirt = 0;                ///< share of events that come repeated, late or with garbage beside them
 };
 
+/// What a record tells, for readers who do not take it apart.
+enum class MarketKind : std::uint8_t { kProfile, kDeposit, kPayment, kVisit, kImpression, kClick, kConversion, kUnsubscribe, kOther };
+
 /// One record as it would be sent. Views live until the next call of Next.
 struct MarketRecord {
   EventTime time = 0;  ///< when it is sent: never falls (the event inside may be older when late)
   std::string_view customer_id{}, value{};
   std::uint32_t customer = 0;
   bool request = false;  ///< a visit: the engine will decide
+  MarketKind kind = MarketKind::kOther;
+  MarketExposure exposure{};  ///< of impressions and what they led to; a purchase nobody's offer led to is kOther
+  Money amount = 0;           ///< of deposits and payments, minor units
+};
+
+/// What the decisions that were shown were worth by the planted truth, before chance: major units.
+struct MarketEarnings {
+  std::uint64_t shown = 0;
+  double value = 0;         ///< sum of V p_n
+  double cost = 0;          ///< of the impressions
+  double lost_reach = 0;    ///< sum of U u_n
+  double net() const { return value - cost - lost_reach; }
 };
 
 /// What really happened in a planted cell; `favourites`: impressions of the segment's favourite offer.
@@ -65,6 +81,8 @@ class SimulatedMarket {
   const BankCustomer& customer(std::size_t index) const;
   const std::array<std::array<MarketCell, kBankChannels>, kBankSegments>& cells() const;
   std::uint64_t sent() const;
+  /// Of the impressions that decisions led to; the bank's own campaigns are not in it.
+  const MarketEarnings& earnings() const;
 
  private:
   struct Impl;
