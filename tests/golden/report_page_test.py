@@ -120,8 +120,10 @@ class Page(html.parser.HTMLParser):
 def look(browser, page, folder):
     """The page as drawn, what its console said, and the addresses it asked for."""
     log = folder / "net.json"
+    log.unlink(missing_ok=True)
     done = subprocess.run(
         [browser, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--window-size=1280,2000",
+         "--disable-background-networking", "--disable-component-update", "--no-first-run", "--host-resolver-rules=MAP * ~NOTFOUND",
          f"--user-data-dir={folder / 'profile'}", "--virtual-time-budget=10000", f"--log-net-log={log}", "--enable-logging=stderr", "--dump-dom",
          page.as_uri()],
         capture_output=True, text=True, timeout=240, check=False, env={**os.environ, "HOME": str(folder)})
@@ -131,8 +133,8 @@ def look(browser, page, folder):
     asked = []
     if log.exists():
         text = log.read_text(encoding="utf-8", errors="replace")
-        # Of all the browser does by itself, only what this document started counts: its initiator is the page.
-        asked = [line for line in text.splitlines() if '"initiator":"file' in line and re.search(r'"url":"(https?|wss?):', line)]
+        # The browser's own errands do not count: what a page asks for carries the page's key.
+        asked = [line for line in text.splitlines() if '"network_isolation_key":"file://' in line and re.search(r'"url":"(https?|wss?):', line)]
     return drawn, console, asked
 
 
@@ -164,6 +166,11 @@ def main():
         if browser is None:
             print("SKIPPED: no chromium to look at the page with; ./run setup installs it")
             return 77
+        # First a page that does both, so that silence below means something.
+        bad = folder / "bad.html"
+        bad.write_text('<h1>bad</h1><img src="http://127.0.0.1:9/x"><script>missing()</script>')
+        drawn, console, asked = look(browser, bad, folder)
+        assert drawn.headings == ["bad"] and console and asked, "an error or a request of a page would not be noticed"
         drawn, console, asked = look(browser, page_file, folder)
         assert not console, f"the console says: {console[:3]}"
         assert not asked, f"the page asked for {asked[:3]}"

@@ -35,6 +35,7 @@ void Sum(Moments& into, const Moments& from) {
   into.n += from.n;
   into.sum += from.sum;
   into.squares += from.squares;
+  into.least = std::min(into.least, from.least);
 }
 
 }  // namespace

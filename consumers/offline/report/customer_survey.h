@@ -20,15 +20,19 @@ namespace offerstream {
 /// Mean of a number over customers, with its 95 % interval (normal).
 struct Moments {
   std::int64_t n = 0;
-  double sum = 0, squares = 0;
+  double sum = 0, squares = 0, least = 0;   ///< least: the smallest number, 0 where none is below
   void Add(double v) {
     ++n;
     sum += v;
     squares += v * v;
+    least = v < least ? v : least;
   }
   double Mean() const { return n > 0 ? sum / static_cast<double>(n) : 0; }
   /// Half the interval's width; 0 below two customers.
   double Half() const;
+  /// The interval's ends; a number that is never negative has no negative mean.
+  double Low() const { return least < 0 || Mean() > Half() ? Mean() - Half() : 0; }
+  double High() const { return Mean() + Half(); }
 };
 
 /// Customers of one segment.

@@ -69,7 +69,7 @@ void ReplayTally::Moved(const Observation& row, const SegmentView& segments) {
 
 void ReplayTally::NoteShares(EventTime time, const SegmentView& segments) {
   if (days_.size() == kDays) {   // a long history: every other day goes, and the next ones come half as often
-    for (std::size_t i = 0; i < kDays / 2; ++i) days_[i] = std::move(days_[2 * i]);
+    for (std::size_t i = 1; i < kDays / 2; ++i) days_[i] = std::move(days_[2 * i]);
     days_.resize(kDays / 2);
     stride_ *= 2;
     if (time < days_.back().time + stride_) return;

@@ -13,10 +13,9 @@ std::string BySegment(const CustomerSurvey& survey, Write write) {
 }
 
 std::string MoneyJson(const MoneyCount& money, const Moments& per_customer, std::int64_t active, std::int64_t customers) {
-  const double mean = per_customer.Mean(), half = per_customer.Half();
   return Object{}.Count("count", money.count).Real("amount", static_cast<double>(money.amount) / 100.0)
       .Add("active", ShareJson(static_cast<double>(active), static_cast<double>(customers)))
-      .Add("per_customer", Object{}.Real("mean", mean).Real("low", mean - half).Real("high", mean + half).Count("n", per_customer.n).str())
+      .Add("per_customer", MeanJson(per_customer))
       .str();
 }
 
@@ -31,9 +30,8 @@ std::string ProductsJson(const ReportParts& p) {
     for (std::size_t o = 0; o < p.plan.products.size(); ++o) {
       owned.Add(p.plan.products[o].id, ShareJson(static_cast<double>(s.owners[o]), static_cast<double>(s.customers)));
     }
-    const double mean = s.products.Mean(), half = s.products.Half();
     return Object{}.Add("segment", id).Count("customers", s.customers).Add("owned", owned.str())
-        .Add("products", Object{}.Real("mean", mean).Real("low", mean - half).Real("high", mean + half).Count("n", s.products.n).str()).str();
+        .Add("products", MeanJson(s.products)).str();
   });
 }
 

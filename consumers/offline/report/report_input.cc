@@ -14,6 +14,10 @@ std::string ShareJson(double k, double n) {
   return Object{}.Real("rate", share.rate).Real("low", share.low).Real("high", share.high).Real("k", k).Real("n", n).str();
 }
 
+std::string MeanJson(const Moments& m) {
+  return Object{}.Real("mean", m.Mean()).Real("low", m.Low()).Real("high", m.High()).Count("n", m.n).str();
+}
+
 std::string AboutJson(const ReportParts& p) {
   if (p.tally == nullptr || p.survey == nullptr) return {};
   const auto time = [](EventTime t) { return t == kNever ? "null" : Quoted(FormatTime(t)); };

@@ -7,6 +7,8 @@
 
 namespace offerstream::report {
 
+/// {"mean", "low", "high", "n"} of a number over customers.
+std::string MeanJson(const Moments& moments);
 /// {"rate", "low", "high", "k", "n"} of a counted share, 95 % interval by Wilson.
 std::string ShareJson(double k, double n);
 

@@ -16,10 +16,6 @@ std::string_view Name(SegmentEventKind kind) {
   return "";
 }
 
-std::string MeanJson(const Moments& m) {
-  return Object{}.Real("mean", m.Mean()).Real("low", m.Mean() - m.Half()).Real("high", m.Mean() + m.Half()).Count("n", m.n).str();
-}
-
 /// Natural units; what is the same for every customer says nothing and is left out.
 std::string TraitsJson(const CampaignPlan& plan, const SegmentSurvey& s, const SegmentSurvey& all) {
   Object traits;

@@ -1,7 +1,7 @@
 'use strict';
 // Segments: how many and why, what each is like, how large over time, who moved.
 (() => {
-  const {el, table, chart, whole, number, percent, rate, interval, known, day, words, values, categories, colours, marks, dashes, soft, section} = Report;
+  const {el, note, table, chart, whole, number, percent, rate, interval, known, day, words, values, categories, colours, marks, dashes, soft, section} = Report;
 
   const none = !Report.content.segments || Report.content.segments.k === 0;
   const living = new Set(((Report.content.segments || {}).profiles || []).map(p => p.id));
@@ -80,7 +80,7 @@
     if (days.length < 2) return null;
     const ids = [...new Set(days.flatMap(d => Object.keys(d.shares)))].sort((a, b) => a - b);
     return chart({
-      title: 'Share of customers by segment over time', height: 300,
+      title: 'Share of customers by segment over time', height: 300, wide: ids.length > 5,
       option: {
         legend: {}, tooltip: {trigger: 'axis', valueFormatter: v => percent(v)},
         xAxis: Report.axis({type: 'category', boundaryGap: false, data: days.map(d => day(d.time)), splitLine: {show: false}}),
@@ -117,7 +117,7 @@
     draw(c) {
       const s = c.segments;
       if (!s || s.k === 0 || s.profiles.length === 0) return [];
-      return [sizes(s), shape(s), profiles(s), choice(s), el('h3', {}, 'Over time'), history(s), moves(s), changes(s)];
+      return [sizes(s), note('Where each customer stands at the end of the replay: recency goes on while a customer is silent. The drawing over time below has each customer where it was last seen.'), shape(s), profiles(s), choice(s), el('h3', {}, 'Over time'), history(s), moves(s), changes(s)];
     },
   });
 })();
