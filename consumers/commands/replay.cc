@@ -76,6 +76,7 @@ class Replay {
       study.schedule.every = options_.challenger_every;
       study.schedule.seed = plan_->explore.seed;
       study_ = std::make_unique<Study>(plan_, study);
+      batch_.product_names = &study_->preferences().names();
     }
     LockstepOptions lockstep;
     lockstep.shards = options_.shards;

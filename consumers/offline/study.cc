@@ -29,7 +29,7 @@ double ModelStudy::deviation(std::size_t j) const {
 
 Study::Study(std::shared_ptr<const CampaignPlan> plan, StudyOptions options)
     : plan_(std::move(plan)), options_(std::move(options)), numeric_(NumericFeatures(plan_->features)),
-      numbers_(numeric_.size()), moments_(numeric_.size()), churn_(kChurnHorizon) {
+      numbers_(numeric_.size()), moments_(numeric_.size()), churn_(kChurnHorizon), preferences_(plan_) {
   for (std::size_t m = 0; m < plan_->models(); ++m) model_of_[plan_->ModelHash(ModelIndex(m))] = ModelIndex(m);
 }
 
@@ -39,6 +39,8 @@ const ModelStudy* Study::Find(std::string_view id) const {
 }
 
 void Study::See(const Event& event) {
+  now_ = std::max(now_, event.time);
+  preferences_.See(event);
   if (event.kind != EventKind::kTransaction || !event.has_value || event.direction == Direction::kOut) return;
   churn_.Purchase(event.customer_hash, event.time, event.value);
 }

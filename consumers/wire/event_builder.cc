@@ -194,7 +194,7 @@ bool EventBuilder::OneEvent(const CompiledTemplate& event, const Record& record,
   out.cause.part = static_cast<std::uint16_t>(batch.events.size() - decoded.begin);
   if (!Identify(event, record, fields, emit, batch, out, decoded)) return false;
   if (!Time(event.fields[static_cast<std::size_t>(Field::kTime)], record, fields, out.time, decoded)) return false;
-  if (!References(event, record, fields, out) || !Amounts(event, record, fields, out)) return false;
+  if (!References(event, record, fields, batch, out) || !Amounts(event, record, fields, out)) return false;
   if (!Attributes(record, fields, batch, out)) return false;
   batch.events.push_back(out);
   return true;
@@ -291,7 +291,7 @@ bool EventBuilder::Time(const CompiledRule& compiled, const Record& record, cons
 }
 
 bool EventBuilder::References(const CompiledTemplate& event, const Record& record, const FieldTable& fields,
-                              Event& out) {
+                              const DecodedBatch& batch, Event& out) {
   bool good = true;
   const auto text = [&](Field field) -> std::string_view {
     const CompiledRule& rule = event.fields[static_cast<std::size_t>(field)];
@@ -309,6 +309,7 @@ bool EventBuilder::References(const CompiledTemplate& event, const Record& recor
   if (const auto product = text(Field::kProductId); !product.empty()) {
     out.product = ProductIndex(products_.Find(product));
     out.product_hash = out.product.known() ? plan_->products[out.product.value].hash : H64(product);
+    if (batch.product_names != nullptr) batch.product_names->try_emplace(out.product_hash, product);
   }
   if (const auto channel = text(Field::kChannel); !channel.empty()) out.channel = ChannelIndex(channels_.Find(channel));
   if (const auto placement = text(Field::kPlacement); !placement.empty())

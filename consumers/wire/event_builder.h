@@ -79,7 +79,8 @@ class EventBuilder {
                 DecodedBatch& batch, Event& out, Decoded& decoded);
   bool Time(const CompiledRule& rule, const Record& record, const FieldTable& fields, EventTime& out, Decoded& decoded);
   bool ParseTime(const FieldRule& rule, const FieldValue& value, EventTime& out) const;
-  bool References(const CompiledTemplate& event, const Record& record, const FieldTable& fields, Event& out);
+  bool References(const CompiledTemplate& event, const Record& record, const FieldTable& fields, const DecodedBatch& batch,
+                  Event& out);
   bool Amounts(const CompiledTemplate& event, const Record& record, const FieldTable& fields, Event& out);
   bool Attributes(const Record& record, const FieldTable& fields, DecodedBatch& batch, Event& out);
   bool Refuse(Code code, std::string_view sentence) {

@@ -1,6 +1,7 @@
 // Record -> normalised events, by a mapping, without a DOM. The only place that knows JSON on the way in.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -29,6 +30,8 @@ struct Decoded {
 struct DecodedBatch {
   std::vector<Decoded> records{};
   std::vector<Event> events{};
+  /// Where the names of products are kept by hash, for reports; null (live): names stay at the edge.
+  std::map<IdHash, std::string>* product_names = nullptr;
   void Clear();
   // Storage behind the views, owned by the decoder's implementation.
   std::vector<std::unique_ptr<std::string>> texts{};

@@ -22,6 +22,7 @@ std::string ReportJson(const ReportParts& p) {
       {"transactions", report::TransactionsJson(p)},
       {"factors", p.study == nullptr ? "" : report::FactorsJson(*p.study)},
       {"churn", p.study == nullptr ? "" : report::ChurnJson(p.study->churn())},
+      {"preferences", p.study == nullptr ? "" : report::PreferencesJson(p.study->preferences(), p.study->now())},
       {"experiment", report::ExperimentJson(p.adopted.lift.get())},
   };
   std::string out = "{";

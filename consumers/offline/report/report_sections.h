@@ -34,6 +34,9 @@ std::string FactorsJson(const Study& study);
 /// Who stops buying and what they are worth: the hazard's quality and drivers, the reference model, value at risk by risk
 /// and by recency; empty without purchases whose future is known.
 std::string ChurnJson(const ChurnLedger& ledger);
+// report_preferences.cc
+/// What customers turn to, which items go together, and how often the next order was foreseen; empty without products.
+std::string PreferencesJson(const PreferenceStudy& study, EventTime now);
 // report_segments.cc
 /// How many segments and why, what each is like, how they moved, whom to approach again.
 std::string SegmentsJson(const ReportParts& parts);

@@ -1,5 +1,7 @@
 #include "consumers/offline/study.h"
 
+#include <tuple>
+
 #include <gtest/gtest.h>
 
 #include "consumers/config/config.h"
@@ -67,6 +69,36 @@ TEST(Study, FactorsAndF1AreThereWithoutChallengersAndNothingIsWithoutLabels) {
   EXPECT_TRUE(Has(json, "\"hindsight\": "));
   EXPECT_TRUE(Has(json, "\"calibration_curve\": "));
   EXPECT_FALSE(Has(Report({}, 0), "factors"));
+}
+
+TEST(Study, PreferencesAndChurnAreLearnedFromPurchasesAsTheyGoBy) {
+  const LoadedConfig loaded = LoadConfig(kBank, {});
+  Study study(loaded.config->plan, {});
+  study.preferences().names()[H64("tea")] = "tea";
+  study.preferences().names()[H64("cups")] = "cups";
+  for (int day = 0; day < 300; ++day) {  // tea and cups by a customer of its own each day, who comes back for a pot
+    for (const auto& [item, who, later] : {std::tuple("tea", day, 0), {"cups", day, 0}, {"pot", day - 20, 1}, {"kettle", day - 20, 1}}) {
+      if (who < 0 || (later == 1 && who % 2 == 1)) continue;
+      Event event;
+      event.kind = EventKind::kTransaction;
+      event.customer_hash = H64({static_cast<std::uint64_t>(who)});
+      event.product_hash = H64(item);
+      event.has_value = true;
+      event.value = 1000;
+      event.time = (1000 + day) * 86'400'000LL + later;
+      study.See(event);
+    }
+  }
+  EXPECT_TRUE(study.Finish());
+  const InputReport input;
+  const FoldCounters counters;
+  const AdoptedModels adopted;
+  const std::vector<ModelReport> models;
+  const std::string json = ReportJson({*loaded.config->plan, input, counters, models, adopted, &study});
+  EXPECT_TRUE(Has(json, "{\"item\": \"tea\", \"bought\": "));
+  EXPECT_TRUE(Has(json, "{\"item\": \"cups\", \"similarity\": "));
+  EXPECT_TRUE(Has(json, "\"churn\": {\"horizon_days\": 91, \"customers\": 300"));
+  EXPECT_TRUE(Has(json, "\"value_at_risk\": "));
 }
 
 }  // namespace
