@@ -244,14 +244,15 @@ const CustomerProfile* Lockstep::Find(std::string_view id, IdHash hash) const {
 }
 
 Status Lockstep::EachCustomer(const std::function<void(const CustomerProfile&)>& visit) {
+  std::vector<std::string> ids;   // of all shards in one order: sums over customers do not depend on the cut
   for (auto& shard : impl_->shards) {
-    std::vector<std::string> ids;
     const Status status = shard->state.Dump([&](std::string_view id, std::string_view) { ids.emplace_back(id); });
     if (!status) return status;
-    for (const std::string& id : ids) {
-      const CustomerProfile* profile = shard->state.Find(id, H64(id));
-      if (profile != nullptr) visit(*profile);
-    }
+  }
+  std::sort(ids.begin(), ids.end());
+  for (const std::string& id : ids) {
+    const CustomerProfile* profile = Find(id, H64(id));
+    if (profile != nullptr) visit(*profile);
   }
   return {};
 }

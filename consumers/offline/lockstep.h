@@ -62,7 +62,7 @@ class Lockstep {
   std::uint64_t observations() const;
   /// The customer, from whichever shard has it; null when unknown.
   const CustomerProfile* Find(std::string_view id, IdHash hash) const;
-  /// Every customer, shard by shard, in order of id. The profile holds during the call. For reports: it encodes all rows.
+  /// Every customer in order of id. The profile holds during the call. For reports: it encodes all rows.
   Status EachCustomer(const std::function<void(const CustomerProfile&)>& visit);
   /// The learner of segments, for diagnoses; null without segments.
   const Segmenter* Segments() const;

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The report of a simulated bank: its engagement equals a recount from the events alone, and its page, looked at in a headless
+"""The report of a simulated bank: it is the same for any number of shards, its engagement equals a recount from the events alone, and its page, looked at in a headless
 browser, has no error, asks for nothing, and shows every section with its charts and tables.
 Usage: report_page_test.py BINARY SOURCE. Without a browser the looking is SKIPPED (exit 77) after the recount passed."""
 import collections
@@ -149,6 +149,10 @@ def main():
         subprocess.run([binary, "replay", "-c", str(config), "--report", str(report_file), "--html", str(page_file), str(events)],
                        check=True, stderr=subprocess.DEVNULL)
         report = json.loads(report_file.read_text())
+        cut_file = folder / "cut.json"
+        subprocess.run([binary, "replay", "-c", str(config), "--shards", "3", "--observation-partitions", "2", "--report", str(cut_file), str(events)],
+                       check=True, stderr=subprocess.DEVNULL)
+        assert cut_file.read_bytes() == report_file.read_bytes(), "the report depends on the number of shards"
         page = page_file.read_text()
 
         product_of = dict(re.findall(r"id: ([\w-]+), campaign: [\w-]+, product: ([\w-]+)", config.read_text()))

@@ -65,7 +65,7 @@ const Report = (() => {
       const found = ((content.segments || {}).profiles || []).find(p => p.slot === Number(slot));
       return found ? `segment ${found.id}` : 'an earlier segment';
     };
-    return name.replace(/^segment=(\d+)/, (_, slot) => of(slot)).replace(/\*channel=/, ' \u00d7 ').replace(/^channel=/, 'channel ').replace(/_/g, ' ');
+    return name.replace(/^segment=(\d+)/, (_, slot) => of(slot)).replace(/\*channel=/, ' \u00d7 ').replace(/^channel=/, 'channel ').replace(/_/g, ' ').replace('=', '=\u200b');
   }
   // "days_since_click" and "not_joined" as words.
   const words = name => String(name).replace(/_/g, ' ');

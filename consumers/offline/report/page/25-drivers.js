@@ -18,9 +18,9 @@
       title: `What drives ${whose}: odds ratio for one step of the feature, strongest first`, height: 80 + 24 * top.length,
       option: {
         tooltip: {trigger: 'item', formatter: p => `${feature(top[p.value[1]].feature)}<br>odds ratio ${interval(top[p.value[1]].odds_ratio, top[p.value[1]].low, top[p.value[1]].high)}`},
-        xAxis: values({type: 'log', name: 'odds ratio: left of 1 fewer say yes, right of 1 more (log scale)', axisLabel: {formatter: Report.tick, hideOverlap: true, color: Report.ink},
+        xAxis: values({type: 'log', name: 'odds ratio, log scale', axisLabel: {formatter: Report.tick, hideOverlap: true, color: Report.ink},
           minorSplitLine: {show: false}}),
-        yAxis: categories(top.map(d => feature(d.feature)), {axisLabel: {width: 170, overflow: 'truncate', color: Report.ink, fontSize: 12, interval: 0}}),
+        yAxis: categories(top.map(d => feature(d.feature)), {axisLabel: {width: Math.min(170, Math.round(0.28 * innerWidth)), overflow: 'truncate', color: Report.ink, fontSize: 12, interval: 0}}),
         series: [
           whiskers(top.map((d, i) => [i, d.low, d.high]), {horizontal: true, colour: soft}),
           {type: 'scatter', name: 'odds ratio', symbolSize: 9, data: top.map(mark), z: 4,

@@ -97,7 +97,7 @@
       const answer = m => m.id.slice(m.id.lastIndexOf('/') + 1), answers = [...new Set(models.map(answer))].sort().reverse();
       const drawn = answers.flatMap(a => models.filter(m => answer(m) === a && m.positives > 0).slice(0, kModelsDrawn));
       const nodes = [overview(models), el('p', {class: 'note'},
-        'AUC: the chance that somebody who said yes was rated above somebody who did not (0.5 is guessing). Log-loss: smaller is better; below 1 against the base rate means that the model knows something. ' +
+        'Odds ratio: above 1 a step of the feature makes a yes more likely, below 1 less; filled marks and shaded rows survive testing all drivers at once. AUC: the chance that somebody who said yes was rated above somebody who did not (0.5 is guessing). Log-loss: smaller is better; below 1 against the base rate means that the model knows something. ' +
         'Said / came: 1 is calibrated. F1: at a threshold chosen before the answers came. Cumulative gain: how many of all yes are found when only the most promising share is contacted.')];
       if (drawn.length < models.length) {
         nodes.push(el('p', {class: 'note'}, `Drawn below: for each answer the ${kModelsDrawn} models with the most yes. All are in the table above, and whole in the JSON report.`));

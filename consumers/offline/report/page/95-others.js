@@ -18,9 +18,10 @@
       return table(names.map(n => ({title: words(n), number: value.some(r => known(r[n])), of: r => cell(r[n])})), value);
     }
     if (value && typeof value === 'object' && !Array.isArray(value)) {
-      return Object.entries(value).filter(([, v]) => present(v)).map(([k, v]) =>
-        v !== null && typeof v === 'object' ? [el('h3', {}, words(k)), view(v)] : table(
-          [{title: 'What', of: () => words(k)}, {title: 'Value', number: known(v), of: () => cell(v)}], [v]));
+      const entries = Object.entries(value).filter(([, v]) => present(v)), deep = ([, v]) => typeof v === 'object';
+      const flat = entries.filter(e => !deep(e));
+      return [flat.length > 0 ? table([{title: 'What', of: e => words(e[0])}, {title: 'Value', number: true, of: e => cell(e[1])}], flat) : null,
+        ...entries.filter(deep).map(([k, v]) => [el('h4', {}, words(k)), view(v)])];
     }
     return el('p', {}, cell(value));
   }
