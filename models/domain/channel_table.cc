@@ -49,6 +49,10 @@ std::uint16_t ChannelTable::known() const {
   return static_cast<std::uint16_t>(known);
 }
 
+void ChannelTable::Reserve(std::size_t channels) {
+  words_.reserve(kMaskWords + channels * (std::size_t{kWidth[kImpressions]} + kWidth[kClicks]));
+}
+
 void ChannelTable::Write(Part part, ChannelIndex channel, bool present, const std::uint64_t* words) {
   if (words_.empty()) {
     if (!present) return;
@@ -56,9 +60,10 @@ void ChannelTable::Write(Part part, ChannelIndex channel, bool present, const st
   }
   const std::uint64_t bit = std::uint64_t{1} << (part % 4 * kChannelsMax + channel.value);
   const bool was = (words_[part / 4] & bit) != 0;
+  if (!present && !was) return;
   const std::size_t at = Place(words_.data(), part, channel), width = kWidth[part];
   if (present && !was) {
-    words_.reserve(words_.size() + width);   // exactly: a customer comes to a new channel a few times in its life
+    words_.reserve(words_.size() + width);   // exactly: what is new on a channel comes a few times in a customer's life
     words_.insert(words_.begin() + at, width, 0);
     words_[part / 4] |= bit;
   }

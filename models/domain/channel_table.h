@@ -65,6 +65,9 @@ class ChannelTable {
     Put(channel, profile);
   }
   void Clear() { words_.clear(); }
+  /// Room for what so many channels usually hold, and an end of it: before and after putting many.
+  void Reserve(std::size_t channels);
+  void Fit() { words_.shrink_to_fit(); }
   /// The memory behind it, for a prefetch; empty when nothing is known.
   const PooledArray<std::uint64_t>& words() const { return words_; }
 
@@ -94,7 +97,7 @@ class ChannelTable {
   const std::uint64_t* Read(Part part, ChannelIndex channel) const {
     assert(channel.value < kChannelsMax);
     const std::uint64_t* const words = words_.data();
-    if (words == nullptr || (Mask(words, part) >> channel.value & 1) == 0) return nullptr;
+    if (words_.empty() || (Mask(words, part) >> channel.value & 1) == 0) return nullptr;
     return words + Place(words, part, channel);
   }
   std::uint64_t Told(ChannelIndex channel) const {

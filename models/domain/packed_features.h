@@ -27,7 +27,7 @@ class PackedFeatures {
     if (x.empty()) return;
     const std::size_t groups = (x.size() + kGroup - 1) / kGroup;
     std::size_t numbers = 0;
-    for (const float v : x) numbers += Bits(v) != 0 && Bits(v) != kOne;
+    for (const float v : x) numbers += (Bits(v) != 0) & (Bits(v) != kOne);
     words_.resize(1 + 2 * groups + numbers);
     std::uint32_t* const words = words_.data();
     std::uint32_t* next = words + 1 + 2 * groups;
@@ -62,6 +62,29 @@ class PackedFeatures {
         to[std::countr_zero(left)] = std::bit_cast<float>(*next++);
       }
     }
+  }
+  /// Calls `tell(index, value)` for all that are not +0.0, in order.
+  template <typename Tell>
+  void ForEachNonzero(Tell&& tell) const {
+    const std::size_t n = size(), groups = (n + kGroup - 1) / kGroup;
+    const std::uint32_t* const words = words_.data();
+    const std::uint32_t* next = words + 1 + 2 * groups;
+    for (std::size_t g = 0; g < groups; ++g) {
+      const std::uint32_t one = words[2 + 2 * g];
+      for (std::uint32_t left = words[1 + 2 * g]; left != 0; left &= left - 1) {
+        const int at = std::countr_zero(left);
+        const float value = (one >> at & 1) != 0 ? 1.0f : std::bit_cast<float>(*next++);
+        tell(g * kGroup + static_cast<std::size_t>(at), value);
+      }
+    }
+  }
+  /// How many are not +0.0.
+  std::size_t nonzeros() const {
+    std::size_t count = 0;
+    for (std::size_t g = 0; g < (size() + kGroup - 1) / kGroup; ++g) {
+      count += static_cast<std::size_t>(std::popcount(words_.data()[1 + 2 * g]));
+    }
+    return count;
   }
   /// All of them, for tests and other places where time does not matter.
   std::vector<float> Dense() const {

@@ -84,6 +84,7 @@ class Reader {
 
   void Channels() {
     const std::size_t count = in_.Count(2);
+    p_.channels.Reserve(std::min(count, kChannelsMax));
     for (std::size_t i = 0; i < count && in_.ok(); ++i) {
       const ChannelIndex channel = channel_[in_.U8()];
       const std::uint8_t parts = in_.U8();
@@ -101,6 +102,7 @@ class Reader {
       }
       if (channel.known()) p_.channels.Put(channel, c);
     }
+    p_.channels.Fit();
   }
 
   // An enumerator stored as its number; one we do not know means damage (a newer one would have raised the version).

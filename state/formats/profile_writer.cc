@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <array>
-#include <vector>
 
 #include "state/formats/codecs.h"
 #include "state/formats/framing.h"
@@ -43,7 +42,8 @@ unsigned FlagsOf(const PendingLabel& l) {
 
 class Writer {
  public:
-  Writer(const CampaignPlan& plan, const CustomerProfile& profile, std::string& out) : plan_(plan), p_(profile), out_(out) {}
+  Writer(const CampaignPlan& plan, const CustomerProfile& profile, std::string& out)
+      : plan_(plan), p_(profile), known_(profile.channels.known()), out_(out) {}
 
   void Body() {
     const std::uint32_t groups = Groups();
@@ -77,7 +77,7 @@ class Writer {
     std::uint32_t groups = 0;
     const auto add = [&](bool present, Group group) { groups |= present ? group : 0u; };
     add(!p_.seen.empty(), kSeen);
-    add(p_.channels.known() != 0, kChannels);
+    add(known_ != 0, kChannels);
     add(!p_.impressions.empty(), kImpressions);
     add(!p_.exposures.empty(), kExposures);
     add(!Empty(p_.value), kValue);
@@ -96,7 +96,7 @@ class Writer {
   }
 
   std::size_t channels() const { return std::min(kChannelsMax, plan_.channels.size()); }
-  bool Known(std::size_t channel) const { return (p_.channels.known() >> channel & 1) != 0; }
+  bool Known(std::size_t channel) const { return (known_ >> channel & 1) != 0; }
 
   // Channels the row mentions, in plan order, by hash; afterwards one byte names them.
   void Dictionary() {
@@ -179,10 +179,21 @@ class Writer {
       out_.Varint(e.segment);
       out_.U8(e.arm);
       Labels(e);
-      x_.clear();
-      e.x.AppendTo(x_);
-      PutFeatures(out_, x_);
+      Features(e.x);
     }
+  }
+
+  // The bytes of PutFeatures, without a look at the zeros.
+  void Features(const PackedFeatures& x) {
+    out_.Varint(x.size());
+    out_.Varint(x.nonzeros());
+    std::size_t next = 0;
+    x.ForEachNonzero([&](std::size_t at, float value) {
+      const bool one = value == 1.0f;
+      out_.Varint((at - next) << 1 | (one ? 1 : 0));
+      if (!one) out_.F32(value);
+      next = at + 1;
+    });
   }
 
   void Labels(const Exposure& e) {
@@ -256,8 +267,8 @@ class Writer {
 
   const CampaignPlan& plan_;
   const CustomerProfile& p_;
+  const std::uint16_t known_;
   ByteWriter out_;
-  std::vector<float> x_{};
   std::array<std::uint8_t, 256> position_{};
 };
 
