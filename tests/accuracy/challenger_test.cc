@@ -1,6 +1,9 @@
 // B1, B2, B5 and the bank comparison with the built-in challengers.
 #include <cmath>
 #include <cstdio>
+#include <cstdlib>
+#include <map>
+#include <utility>
 
 #include <gtest/gtest.h>
 
@@ -56,6 +59,62 @@ class Online {
   double logit_ = 0, p_ = 0, positives_ = 0;
   std::int64_t n_ = 0;
 };
+
+// The generated bank table whose labels are noise: seven numbers, standardised, and one-hot levels; y = has bought.
+accuracy::BankRows ReadNoise() {
+  const char* root = std::getenv("OFFERSTREAM_DATA");
+  const std::string data = root != nullptr ? root : std::string(OFFERSTREAM_SOURCE_DIR) + "/../shared/data";
+  std::FILE* pipe = popen(("gzip -dcf '" + data + "/seed4_bank/main_dataset.csv.gz' 2>/dev/null").c_str(), "r");
+  accuracy::BankRows bank;
+  std::vector<std::vector<double>> numbers;
+  std::vector<std::vector<std::string>> levels;
+  std::vector<char> text(1 << 16);
+  bool header = true;
+  while (std::fgets(text.data(), static_cast<int>(text.size()), pipe) != nullptr) {
+    std::vector<std::string> cells(1);
+    bool quoted = false;
+    for (const char* c = text.data(); *c != 0 && *c != '\n' && *c != '\r'; ++c) {
+      if (*c == '"') quoted = !quoted;
+      else if (*c == ',' && !quoted) cells.emplace_back();
+      else cells.back() += *c;
+    }
+    if (std::exchange(header, false) || cells.size() != 16) continue;
+    double in = 0, out = 0, moves = 0;  // [[-55, 'Withdrawal', 3929.99], ...]
+    for (std::size_t at = 0; (at = cells[9].find('\'', at)) != std::string::npos; at = cells[9].find(']', at)) {
+      const std::size_t amount = cells[9].find("', ", at);
+      (cells[9][at + 1] == 'D' ? in : out) += std::atof(cells[9].c_str() + amount + 3);
+      ++moves;
+    }
+    std::vector<double> row = {fixed::Log1p(in), fixed::Log1p(out), moves};
+    for (const std::size_t c : {1u, 3u, 4u, 5u}) row.push_back(std::atof(cells[c].c_str()));
+    numbers.push_back(row);
+    levels.push_back({});
+    for (const std::size_t c : {2u, 6u, 8u, 10u, 11u, 12u, 13u}) levels.back().push_back(std::to_string(c) + cells[c]);
+    bank.y.push_back(cells[14] == "Yes" ? 1.0F : 0.0F);
+  }
+  pclose(pipe);
+  std::map<std::string, std::size_t> places;
+  for (const auto& row : levels) {
+    for (const std::string& level : row) places.try_emplace(level, 0);
+  }
+  std::size_t next = numbers.empty() ? 0 : 1 + numbers[0].size();
+  for (auto& [level, place] : places) place = next++;
+  bank.x.assign(numbers.size(), std::vector<float>(next, 0.0F));
+  for (std::size_t i = 0; i < numbers.size(); ++i) {
+    bank.x[i][0] = 1;
+    for (const std::string& level : levels[i]) bank.x[i][places.at(level)] = 1;
+  }
+  for (std::size_t j = 0; !numbers.empty() && j < numbers[0].size(); ++j) {
+    double sum = 0, squares = 0;
+    for (const auto& row : numbers) {
+      sum += row[j];
+      squares += row[j] * row[j];
+    }
+    const double n = static_cast<double>(numbers.size()), mean = sum / n, sd = std::sqrt(std::max(1e-12, squares / n - mean * mean));
+    for (std::size_t i = 0; i < numbers.size(); ++i) bank.x[i][j + 1] = static_cast<float>((numbers[i][j] - mean) / sd);
+  }
+  return bank;
+}
 
 void Print(const char* what, const ChallengeStanding& s) {
   const auto print = [&](const char* who, const PredictionRecord& r) {
@@ -115,6 +174,38 @@ TEST(Challenger, B1TheHonestThresholdReachesNearlyTheBestF1) {
               late.score.BestF1().f1);
   EXPECT_GE(s.f1(), .49);
   EXPECT_GE(late.score.BestF1().f1, .53);
+}
+
+TEST(Challenger, B5WhereLabelsAreNoiseNothingIsFound) {
+  FixNumericPath();
+  const accuracy::BankRows bank = ReadNoise();
+  if (bank.x.empty()) GTEST_SKIP() << "seed4_bank is not there";
+  Online online(bank.x[0].size());
+  ChallengeSchedule schedule;
+  schedule.every = 4000;
+  schedule.draws = 12;
+  Challenge challenge(kBoth, bank.x[0].size() - 1, schedule);
+  PredictionRecord all;
+  for (std::size_t i = 0; i < bank.x.size(); ++i) {
+    const double p = online.Said(bank.x[i]);
+    all.Add(p, bank.y[i] > 0, online.base_rate());
+    ASSERT_TRUE(challenge.Add(online.now(), online.now(), std::span(bank.x[i]).subspan(1), bank.y[i] > 0, p, online.base_rate()));
+    online.Learn(bank.x[i], bank.y[i]);
+  }
+  ASSERT_TRUE(challenge.Finish());
+  double most = 0;
+  const ResponseModel& mature = online.learner().mature();
+  for (std::size_t j = 1; j < mature.dimension(); ++j) most = std::max(most, std::abs(mature.mean(j)) / std::sqrt(mature.covariance(j, j)));
+  std::printf("B5: %zu rows, d %zu, %lld positives: AUC %.4f, largest |z| %.2f\n", bank.x.size(), mature.dimension(),
+              static_cast<long long>(all.score.positives()), all.score.Auc(), most);
+  EXPECT_GE(all.score.Auc(), .485);
+  EXPECT_LE(all.score.Auc(), .515);
+  EXPECT_LE(most, 3.5);
+  for (const ChallengeStanding& s : challenge.standings()) {
+    Print("noise", s);
+    EXPECT_GE(s.loss_gap + 1.96 * s.loss_gap_se, 0) << "a challenger that wins on noise";
+    EXPECT_NEAR(s.challenger.score.Auc(), .5, .02);
+  }
 }
 
 TEST(Challenger, B2RegressionAndBoostingNameTheSameDriversWhereTheTruthIsLinear) {
