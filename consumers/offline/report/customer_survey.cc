@@ -153,12 +153,14 @@ void CustomerSurvey::Retarget(const CustomerProfile& profile, const Event& event
     }
   }
   features_.FillCustomer(profile, event, slot, x_);
-  features_.FillCandidate(profile, at_, best->channel, slot, CountShown(*plan_, profile, best->channel, at_) + 1u, x_);
+  const std::uint32_t ordinal = CountShown(*plan_, profile, best->channel, at_) + 1u;
+  features_.FillCandidate(profile, at_, best->channel, slot, ordinal, x_);
   const ModelIndex goal = plan_->ModelOf(best->offer, offer.goal);
   const LogitEstimate at_x = decide_.table().Predict(goal, FeatureRow(x_));
   const double slope = decide_.table().model(goal).calibration_b / std::sqrt(1 + kPi8 * at_x.variance) * p * (1 - p) * offer.value;
   cell.gradient.resize(x_.size());
   for (std::size_t j = 0; j < x_.size(); ++j) cell.gradient[j] += slope * double{x_[j]};
+  if (choice_) choice_(profile, *best, ordinal);
 }
 
 double CustomerSurvey::Variance(std::uint16_t offer, double chance, const std::vector<double>& gradient) const {

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <utility>
@@ -65,6 +66,9 @@ class CustomerSurvey {
   /// `at`: the event time at which customers are looked at.
   CustomerSurvey(std::shared_ptr<const CampaignPlan> plan, const AdoptedModels& models, const ReplayTally& tally, EventTime at);
   void Visit(const CustomerProfile& profile);
+  /// Whom Visit would approach again, with what, as which impression of the channel's window; before the first Visit.
+  using Choice = std::function<void(const CustomerProfile&, const Candidate&, std::uint32_t ordinal)>;
+  void OnChoice(Choice choice) { choice_ = std::move(choice); }
 
   /// By segment id; 0: customers without a segment.
   const std::map<std::uint32_t, SegmentSurvey>& segments() const { return segments_; }
@@ -95,6 +99,7 @@ class CustomerSurvey {
   Decision decision_{};
   FoldCounters scratch_counters_{};
   std::vector<float> x_{};
+  Choice choice_{};
 };
 
 }  // namespace offerstream

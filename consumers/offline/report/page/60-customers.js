@@ -68,7 +68,7 @@
           table: table(columns([{title: 'Offer', of: x => x.offer}]), offers),
         }),
         table(columns([{title: 'Segment', of: x => segment(x.segment)}, {title: 'Offer', of: x => x.offer}]), r.cells, {label: 'Retargeting by segment and offer'}),
-        el('p', {class: 'note'}, 'Each customer counts once, under the offer and channel the engine would rate best. The interval holds chance and what the model does not know yet.'),
+        el('p', {class: 'note'}, 'Each customer counts once, under the offer and channel the engine would rate best. The interval holds chance and what the model does not know yet; since the best-looking offer is picked after looking, and some would buy anyway, the figure itself leans high: hold somebody out to know.'),
       ];
     },
   });
