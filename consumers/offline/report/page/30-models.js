@@ -66,9 +66,10 @@
   }
 
   function threshold(m) {
-    const points = (m.thresholds || []).slice().reverse(), honest = m.f1;
+    // A threshold that leaves next to nobody says nothing: it is in the table, not in the drawing.
+    const points = (m.thresholds || []).slice().reverse(), drawn = points.filter(p => p.share >= 0.002), honest = m.f1;
     if (points.length === 0) return null;
-    const line = (name, key, i) => ({type: 'line', name, data: points.map(p => [p.threshold, p[key]]), symbol: 'none', color: colours[i],
+    const line = (name, key, i) => ({type: 'line', name, data: drawn.map(p => [p.threshold, p[key]]), symbol: 'none', color: colours[i],
       lineStyle: {width: key === 'f1' ? 2.5 : 1.5, type: Report.dashes[i]}});
     const told = honest && honest.n > 0 ? `With the threshold chosen before the answers came (${number(honest.threshold)} at the end): F1 ${number(honest.f1)}, ` +
       `precision ${interval(honest.precision, honest.precision_low, honest.precision_high, percent)}, recall ${interval(honest.recall, honest.recall_low, honest.recall_high, percent)}, ${whole(honest.n)} labels. ` +
