@@ -220,6 +220,26 @@ void CustomerDecision::Decide(const CustomerProfile& profile, const Event& event
   }
 }
 
+void CustomerDecision::Follow(const CustomerProfile& profile, const Event& event, const LoggedChoice& choice, bool keep,
+                              DecisionFact& fact) {
+  fact = DecisionFact{};
+  fact.id = choice.id;
+  fact.placement = choice.placement;
+  fact.arm = choice.arm;
+  fact.segment = place_.segment;
+  fact.segment_slot = place_.slot;
+  const std::size_t c = choice.channel.value;
+  if (!keep || !choice.has_offer || !choice.offer.known() || c >= plan_->channels.size()) return;
+  features_.FillCandidate(profile, event.time, choice.channel, place_.slot, use_.shown[c] + 1u, x_);
+  const FeatureRow& x = scorer_.With(std::span<const float>(x_).subspan(features_.candidate_begin()));
+  fact.has_offer = true;
+  fact.offer = choice.offer;
+  fact.channel = choice.channel;
+  fact.propensity = choice.propensity;
+  fact.lottery = limits_[c].source == CapSource::kLottery;
+  Serve(x, choice.offer, event.time, -1, fact);
+}
+
 Verdict CustomerDecision::CheckChannel(const CustomerProfile& profile, ChannelIndex channel, EventTime at) const {
   const std::size_t c = channel.value;
   const ChannelSpec& spec = plan_->channels[c];
@@ -244,6 +264,7 @@ void CustomerDecision::Exclude(const CustomerProfile& profile, const Event& even
     limits_[c] = LimitOf(*plan_, cell_row_[c], lottery_, profile.hash, channel, event.time);
     consent_[c] = CheckConsent(*plan_, profile, channel);
     channel_[c] = CheckChannel(profile, channel, event.time);
+    if (only_.known() && only_ != channel) consent_[c] = {true, Stage::kArbitration, ExclusionReason::kNotEligible, kNever};
   }
   const Subject subject{profile, features_.attributes(), place_.segment};
   for (std::size_t o = 0; o < plan_->offers.size(); ++o) {

@@ -19,6 +19,7 @@
 #include "models/domain/event.h"
 #include "models/domain/facts.h"
 #include "models/fold_output.h"
+#include "models/followed_log.h"
 #include "models/model_view.h"
 
 namespace offerstream {
@@ -45,6 +46,11 @@ class CustomerDecision {
   /// Decides for a placement. `decision` is empty but for id and cause. REQUIRES: LookClosely.
   void Decide(const CustomerProfile& profile, const Event& event, PlacementIndex placement, Decision& decision,
               DecisionFact& fact, FoldCounters& counters);
+  /// From now on only candidates on this channel count (kNone: all). For impressions whose channel was given.
+  void Restrict(ChannelIndex only) { only_ = only; }
+  /// Instead of its own draw: the fact of a choice somebody else made, with what the models say of it; x() is its
+  /// features. `keep` false: as if no offer had been made. REQUIRES: Decide at this event and placement.
+  void Follow(const CustomerProfile& profile, const Event& event, const LoggedChoice& choice, bool keep, DecisionFact& fact);
   /// Limits that differ from what was told, for channels with a counted impression. REQUIRES: Look.
   void CapFacts(const CustomerProfile& profile, const Event& event, std::vector<CapFact>& out) const;
   /// The customer's coordinates now; false when they are as last told or it was told within the hour. REQUIRES: Look.
@@ -94,6 +100,7 @@ class CustomerDecision {
   Place place_{};
   std::uint32_t segment_ = 0;
   bool lottery_ = false;           // of the customer last looked at
+  ChannelIndex only_{};
   std::vector<float> z_, x_;       // x_: scratch, as long as the schema
   std::array<double, kProfileNumbers> numbers_{};
   mutable std::vector<double> raw_;

@@ -69,6 +69,8 @@ struct DecisionFold::Impl {
   EventTime swept_ms = kNever;      // the last due time a sweep of this transaction has reached
   bool folded = false;              // an event or clock since Begin
   DecisionFact fact{};
+  FollowedLog* log = nullptr;
+  Decision would{};                 // what this plan would have done where a log is followed
 
   /// Fires timers up to the watermark within the transaction's bound. True when nothing due is left.
   bool Sweep(FoldOutput& out);
@@ -76,6 +78,8 @@ struct DecisionFold::Impl {
   /// One customer's part of an event. True when a decision was made.
   bool Fold(CustomerProfile& profile, const Event& event, FoldOutput& out);
   bool DecideAll(CustomerProfile& profile, const Event& event, EventFacts& facts, FoldOutput& out);
+  bool FollowAll(CustomerProfile& profile, const Event& event, EventFacts& facts);
+  bool FollowImpression(const CustomerProfile& profile, const Event& event);
   void TellBirths(EventTime time, FoldOutput& out);
   void AnnotateCaps(const CustomerProfile& profile, std::size_t from, FoldOutput& out) {
     for (std::size_t i = from; i < out.cap_count; ++i) decide.Annotate(profile, out.caps[i]);
@@ -124,7 +128,9 @@ bool DecisionFold::Impl::Fold(CustomerProfile& profile, const Event& event, Fold
   EventFacts& facts = out.AddFacts(event.cause);
   std::span<const float> x;
   const bool impression = event.kind == EventKind::kImpression && !event.transactional;
-  if (impression && event.offer.known() && FindDisplayed(profile, event) == nullptr) {
+  bool unexplained = impression && FindDisplayed(profile, event) == nullptr;
+  if (unexplained && log != nullptr) unexplained = FollowImpression(profile, event);
+  if (unexplained && event.offer.known()) {
     decide.LookClosely(profile, event);
     decide.Assess(profile, event, facts.impression);
     facts.has_impression = true;
@@ -133,7 +139,9 @@ bool DecisionFold::Impl::Fold(CustomerProfile& profile, const Event& event, Fold
   change.ByEvent(profile, event, &facts, account.watermark, x);
   bool decided = false, looked = false;
   if (event.kind != EventKind::kCampaignCost) {
-    if (event.time >= account.watermark && (plan->decide.trigger_kinds >> static_cast<unsigned>(event.kind) & 1) != 0) {
+    if (log != nullptr) {
+      decided = FollowAll(profile, event, facts);
+    } else if (event.time >= account.watermark && (plan->decide.trigger_kinds >> static_cast<unsigned>(event.kind) & 1) != 0) {
       decided = DecideAll(profile, event, facts, out);
     }
     const bool move = !plan->segments.features.empty();
@@ -173,6 +181,40 @@ bool DecisionFold::Impl::DecideAll(CustomerProfile& profile, const Event& event,
   return looked;
 }
 
+// Decides where the log decided, tells it, and goes on with the log's choice.
+bool DecisionFold::Impl::FollowAll(CustomerProfile& profile, const Event& event, EventFacts& facts) {
+  const std::span<const LoggedChoice> choices = log->ChoicesAt(event);
+  if (choices.empty()) return false;
+  decide.LookClosely(profile, event);
+  for (const LoggedChoice& choice : choices) {
+    would.Clear();
+    decide.Decide(profile, event, choice.placement, would, fact, counters);
+    decide.Follow(profile, event, choice, log->WouldHave(event, choice, would), fact);
+    facts.decisions.push_back(fact);
+    change.ByDecision(profile, event, fact, decide.x());
+  }
+  return true;
+}
+
+// An impression no known decision explains. True: it is learned from. One that names a decision the log passed over is
+// only counted: its answers name the decision as well, so it would be learned as never answered.
+bool DecisionFold::Impl::FollowImpression(const CustomerProfile& profile, const Event& event) {
+  if (event.propensity <= 0) return event.decision_id == 0;
+  LoggedChoice choice;
+  choice.id = event.event_hash;
+  choice.placement = event.placement;
+  choice.has_offer = choice.foreign = true;
+  choice.offer = event.offer;
+  choice.channel = event.channel;
+  choice.propensity = event.propensity;
+  would.Clear();
+  decide.Restrict(event.channel);
+  decide.LookClosely(profile, event);
+  decide.Decide(profile, event, choice.placement, would, fact, counters);
+  decide.Restrict({});
+  return log->WouldHave(event, choice, would);
+}
+
 void DecisionFold::Impl::TellBirths(EventTime time, FoldOutput& out) {
   for (const ModelIndex model : decide.births()) {
     if (!account.TellBirth(plan->ModelHash(model))) continue;
@@ -198,6 +240,8 @@ DecisionFold::DecisionFold(std::shared_ptr<const CampaignPlan> plan, FoldMemory&
 DecisionFold::~DecisionFold() = default;
 
 void DecisionFold::SetInputSalts(std::vector<IdHash> topic_hashes) { impl_->salts = std::move(topic_hashes); }
+
+void DecisionFold::Follow(FollowedLog* log) { impl_->log = log; }
 
 void DecisionFold::Begin(TxnSeq seq, std::size_t sweep_max) {
   impl_->seq = seq;

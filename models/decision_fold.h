@@ -11,6 +11,7 @@
 #include "models/domain/facts.h"
 #include "models/fold_memory.h"
 #include "models/fold_output.h"
+#include "models/followed_log.h"
 #include "models/model_view.h"
 #include "models/partition_account.h"
 
@@ -26,6 +27,10 @@ class DecisionFold {
   /// H64 of each input's topic name, by input (DecisionIdOf). Call before the first Apply; without it an input is named
   /// by its number.
   void SetInputSalts(std::vector<IdHash> topic_hashes);
+  /// From now on nothing is decided here: choices come from the log (off-policy evaluation), when and what; the plan's
+  /// triggers and intervals do not count, and no decision is told in the output. Impressions with a propensity that no
+  /// known decision explains are choices, too. Null: decide again. The log outlives the fold.
+  void Follow(FollowedLog* log);
   /// Opens transaction `seq`. At most `sweep_max` customers' timers fire by sweeping in it (a customer's own due timers
   /// always fire before its event); the frontier tells how far the sweep came.
   void Begin(TxnSeq seq, std::size_t sweep_max);
