@@ -6,6 +6,7 @@
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
+#include "consumers/commands/backtest.h"
 #include "consumers/commands/bench.h"
 #include "consumers/commands/check.h"
 #include "consumers/commands/demo.h"
@@ -143,6 +144,27 @@ void AddReplay(CLI::App& app, Chosen& chosen) {
   AddSet(command, options->set);
 }
 
+void AddBacktest(CLI::App& app, Chosen& chosen) {
+  auto options = std::make_shared<BacktestArguments>();
+  CLI::App& command = AddCommand(app, chosen, "backtest", "what other configurations would have earned on logged decisions", options, RunBacktest);
+  command.add_option("-c,--config", options->config, "configuration the log was made under, or that describes a foreign log")->required();
+  command.add_option("--mapping", options->mapping, "mapping file or preset (default: the configuration's first input)");
+  command.add_option("--policy", options->policies, "NAME=FILE: a configuration to evaluate (repeatable); NAME=FILE,explore.policy=uniform overrides keys")
+      ->allow_extra_args(false);
+  command.add_option("--decisions", options->decisions, "published decisions, one a line (repeatable); without: impressions that carry a propensity")
+      ->allow_extra_args(false);
+  command.add_option("input", options->inputs, "events: files (.gz and .zst by name); - is stdin")->required();
+  command.add_option("--report", options->report, "what was found, as JSON, into this file");
+  command.add_option("--html", options->html, "the same as one self-contained page");
+  command.add_option("--since", options->since, "a date or time: decisions before only teach the policies");
+  command.add_option("--replicates", options->replicates, "of the bootstrap (default 10000; 0: normal intervals only)")->check(CLI::Range(0, 1'000'000));
+  command.add_option("--seed", options->seed, "of the bootstrap and of the rejection replay");
+  command.add_flag("--rejection", options->rejection, "also let each policy learn only from choices it might have made (reads the input twice)");
+  command.add_flag("--json", options->json, "result as JSON");
+  command.add_flag("--gate", options->gate, "exit code 4 when a policy has no verdict or earns less than the log");
+  AddSet(command, options->set);
+}
+
 void AddDemo(CLI::App& app, Chosen& chosen) {
   auto options = std::make_shared<DemoOptions>();
   CLI::App& command = AddCommand(app, chosen, "demo", "the simulated bank and the engine, live; learned against planted at the end", options, RunDemo);
@@ -171,6 +193,8 @@ void AddSimulate(CLI::App& app, Chosen& chosen) {
   command.add_option("--out", options->out, "file, one JSON a line (default: stdout)");
   command.add_flag("--keyed", options->keyed, "customer id and a tab before each line");
   command.add_option("--truth", options->truth, "write the planted truth here");
+  auto* decide = command.add_option("--decide", options->decide, "a configuration that decides for the customers: the closed loop, in files");
+  command.add_option("--decisions", options->decisions, "with --decide: its decisions, one JSON a line")->needs(decide);
 }
 
 void AddRun(CLI::App& app, Chosen& chosen) {
@@ -230,6 +254,7 @@ int RunCommandLine(int argc, char** argv) {
   app.require_subcommand(1);
   app.set_help_all_flag("--help-all", "help of all commands");
   Chosen chosen;
+  AddBacktest(app, chosen);
   AddBench(app, chosen);
   AddCheck(app, chosen);
   AddInit(app, chosen);

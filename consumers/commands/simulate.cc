@@ -9,7 +9,9 @@
 #include <memory>
 
 #include "consumers/commands/check.h"
+#include "consumers/offline/closed_loop.h"
 #include "consumers/offline/market_link.h"
+#include "consumers/offline/text_output.h"
 #include "models/domain/numeric_path.h"
 #include "models/domain/status.h"
 
@@ -88,6 +90,36 @@ int Explain(const Error& error) {
   return ExitCode(error.code);
 }
 
+/// The closed loop: a configuration decides, customers answer what they are shown. Events and decisions into files.
+int WriteDecided(const SimulateOptions& options) {
+  const std::unique_ptr<Config> config = LoadOrExplain(options.decide, {});
+  if (config == nullptr) return ExitCode(Code::kConfiguration);
+  TextOutput events, decisions;
+  Status status = events.Open(options.out.empty() ? "-" : options.out);
+  if (status && !options.decisions.empty()) status = decisions.Open(options.decisions);
+  if (!status) return Explain(status.error());
+  LoopLog log;
+  std::string line;
+  log.event = [&](const MarketRecord& record) {
+    line.clear();
+    if (options.keyed) line.append(record.customer_id).push_back('\t');
+    events.Line(line.append(record.value));
+  };
+  log.decision = [&decisions](std::string_view json) { decisions.Line(json); };
+  auto loop = ClosedLoop::Make(*config, options.market, std::move(log));
+  if (!loop) return Explain(loop.error());
+  if (!options.truth.empty()) {
+    if (const int code = WriteTruth((*loop)->market().market(), options.truth); code != 0) return code;
+  }
+  Progress progress(options.market);
+  while ((*loop)->Step()) progress.At((*loop)->market().sent(), (*loop)->now());
+  for (TextOutput* output : {&events, &decisions}) {
+    if (status = output->Flush(); !status) return Explain(status.error());
+  }
+  fmt::print(stderr, "{} events, {} decisions\n", (*loop)->market().sent(), (*loop)->tally().decisions());
+  return 0;
+}
+
 int WriteTopic(SimulatedMarket& market, const SimulateOptions& options, const KafkaConfig& kafka,
                const std::string& topic) {
   auto admin = KafkaAdmin::Open(kafka, "offerstream-simulate");
@@ -116,6 +148,7 @@ int WriteTopic(SimulatedMarket& market, const SimulateOptions& options, const Ka
 
 int RunSimulate(const SimulateOptions& options) {
   FixNumericPath();
+  if (!options.decide.empty()) return WriteDecided(options);
   std::unique_ptr<Config> config;
   if (!options.config.empty()) {
     config = LoadOrExplain(options.config, {});

@@ -12,6 +12,7 @@ struct SimulateOptions {
   std::string config{};  ///< -c: its Kafka and its first input topic, unless named otherwise; empty: none
   MarketOptions market{};
   std::string out{}, truth{};
+  std::string decide{}, decisions{};   ///< a configuration that decides for the customers who ask, and where its decisions go
   bool keyed = false;              ///< customer id and a tab before each line
   std::string brokers{}, topic{};  ///< brokers or config not empty: into a topic instead of a file
 };

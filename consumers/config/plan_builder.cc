@@ -286,6 +286,10 @@ class PlanBuilder {
     plan_->explore.kappa = ReadNumber(explore, "explore.kappa");
     plan_->explore.gamma0 = ReadNumber(explore, "explore.gamma0");
     plan_->explore.epsilon = ReadNumber(explore, "explore.epsilon");
+    if (ReadText(explore, "explore.policy") == "uniform") {   // a name for what nobody would look up under another
+      plan_->explore.policy = ExplorePolicy::kEpsilonGreedy;
+      plan_->explore.epsilon = 1;
+    }
     plan_->explore.lottery = ReadNumber(explore, "explore.lottery");
     plan_->explore.cap_lottery = ReadNumber(explore, "explore.cap_lottery");
     plan_->explore.seed = static_cast<std::uint64_t>(ReadInteger(explore, "explore.seed"));

@@ -134,7 +134,7 @@ constexpr Setting kSettings[] = {
      "Least score in major units; below it no offer is made."},
 
     {"explore", T::kSection, "", 0, 0, "", false, "How much is tried to learn more."},
-    {"explore.policy", T::kChoice, "inverse_gap", 0, 0, "inverse_gap|squarecb|epsilon_greedy|thompson|greedy", false,
+    {"explore.policy", T::kChoice, "inverse_gap", 0, 0, "inverse_gap|squarecb|epsilon_greedy|thompson|greedy|uniform", false,
      "How propensities follow from scores."},
     {"explore.kappa", T::kNumber, "10", 0, 1e6, "", false, "inverse_gap: higher explores less."},
     {"explore.gamma0", T::kNumber, "100", 0, 1e9, "", false, "squarecb: higher explores less."},

@@ -25,8 +25,9 @@ MarketOptions DemoMarket(std::uint64_t seed, std::size_t customers, double days)
 }
 
 struct ClosedLoop::Impl {
-  Impl(const Config& config, const MarketOptions& options, std::shared_ptr<const EventMapping> mapping)
-      : market(options),
+  Impl(const Config& config, const MarketOptions& options, std::shared_ptr<const EventMapping> mapping, LoopLog l)
+      : log(std::move(l)),
+        market(options),
         tally(*config.plan, market),
         decoder(config.plan, std::move(mapping), true),
         encoder(config.plan, {config.events[0].topic}),
@@ -45,6 +46,11 @@ struct ClosedLoop::Impl {
   }
 
   void Decided(const Decision& decision) {
+    if (log.decision) {
+      text.clear();
+      encoder.EncodeDecision(decision, text);
+      log.decision(text);
+    }
     tally.Decided(record.customer, decision.segment, decision.has_offer);
     if (!decision.has_offer) return;
     const Candidate& chosen = decision.candidates[decision.chosen];
@@ -66,6 +72,7 @@ struct ClosedLoop::Impl {
     wire.value = record.value;
     wire.timestamp_ms = record.time;
     wire.cause.offset = offset++;
+    if (log.event) log.event(record);
     batch.Clear();
     decoder.Decode(wire, batch);
     rejected += batch.records[0].bad ? 1 : 0;
@@ -73,13 +80,14 @@ struct ClosedLoop::Impl {
     return true;
   }
 
+  LoopLog log;
   SimulatedMarket market;
   DemoTally tally;
   EventDecoder decoder;
   DecisionEncoder encoder;
   DecodedBatch batch{};
   MarketRecord record{};
-  std::string sample{};
+  std::string sample{}, text{};
   std::int64_t offset = 0;
   std::uint64_t rejected = 0;
   Lockstep engine;
@@ -88,13 +96,13 @@ struct ClosedLoop::Impl {
 ClosedLoop::ClosedLoop() = default;
 ClosedLoop::~ClosedLoop() = default;
 
-Result<std::unique_ptr<ClosedLoop>> ClosedLoop::Make(const Config& config, const MarketOptions& market) {
+Result<std::unique_ptr<ClosedLoop>> ClosedLoop::Make(const Config& config, const MarketOptions& market, LoopLog log) {
   const LoadedMapping mapping = LoadMapping(config.events[0].mapping);
   if (mapping.mapping == nullptr) {
     return Fail(Code::kConfiguration, mapping.errors.empty() ? "" : mapping.errors[0].Text());
   }
   auto loop = std::unique_ptr<ClosedLoop>(new ClosedLoop());
-  loop->impl_ = std::make_unique<Impl>(config, market, mapping.mapping);
+  loop->impl_ = std::make_unique<Impl>(config, market, mapping.mapping, std::move(log));
   return loop;
 }
 

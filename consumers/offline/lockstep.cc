@@ -46,6 +46,7 @@ struct Lockstep::Impl {
       shards.push_back(std::make_unique<Shard>(plan, *options.store, static_cast<std::int32_t>(i),
                                                options.memory_bytes / std::max<std::size_t>(1, options.shards)));
       shards.back()->fold.SetInputSalts(salts);
+      shards.back()->fold.Follow(options.follow);
     }
     for (std::size_t k = 0; k < std::max<std::size_t>(1, options.observation_partitions); ++k) learners.emplace_back(plan);
     adopted.responses.resize(plan->models());

@@ -23,6 +23,7 @@ struct LockstepOptions {
   std::uint64_t memory_bytes = 1ull << 34;  ///< of all profiles in memory
   StateStore* store = nullptr;              ///< null: in memory only; else profiles are written as they fall dirty
   std::vector<std::string> topics = {"events"};  ///< input names by index, for decision ids
+  FollowedLog* follow = nullptr;            ///< a log to follow instead of deciding (DecisionFold::Follow)
 };
 
 /// What the caller wants to see, in order. A Decision's and CapChange's views hold during the call.

@@ -1,8 +1,5 @@
 #include "consumers/offline/market_link.h"
 
-#include <charconv>
-
-#include "models/domain/event_time.h"
 #include "models/domain/random.h"
 
 namespace offerstream {
@@ -11,36 +8,7 @@ namespace {
 constexpr std::size_t kReadMax = 4'096;
 constexpr std::size_t kReadBytesMax = 8u << 20;
 
-// The text after `key` (which ends with its opening quote) up to the next quote, searched from `from` on.
-std::string_view TextAfter(std::string_view json, std::string_view key, std::size_t from = 0) {
-  const std::size_t at = json.find(key, from);
-  if (at == std::string_view::npos) return {};
-  const std::size_t begin = at + key.size(), end = json.find('"', begin);
-  return end == std::string_view::npos ? std::string_view{} : json.substr(begin, end - begin);
-}
-
 }  // namespace
-
-bool ReadDecision(std::string_view json, DecisionText& out) {
-  out = {};
-  out.json = json;
-  const std::string_view id = TextAfter(json, "\"decision_id\":\"");
-  const auto [end, error] = std::from_chars(id.data(), id.data() + id.size(), out.decision_id, 16);
-  if (error != std::errc() || id.empty() || end != id.data() + id.size()) return false;
-  out.customer_id = TextAfter(json, "\"customer_id\":\"");
-  if (!ParseRfc3339(TextAfter(json, "\"event_time\":\""), out.event_time)) return false;
-  if (!ParseRfc3339(TextAfter(json, "\"valid_until\":\""), out.valid_until)) return false;
-  const std::size_t offer = json.find("\"offer\":{");
-  if (offer != std::string_view::npos) {
-    out.offer_id = TextAfter(json, "\"offer_id\":\"", offer);
-    out.channel = TextAfter(json, "\"channel\":\"", offer);
-  }
-  constexpr std::string_view kSegment = "\"segment\":{\"id\":";
-  if (const std::size_t segment = json.find(kSegment); segment != std::string_view::npos) {
-    std::from_chars(json.data() + segment + kSegment.size(), json.data() + json.size(), out.segment);
-  }
-  return !out.customer_id.empty();
-}
 
 Result<std::unique_ptr<MarketProducer>> MarketProducer::Open(const KafkaConfig& kafka, std::string topic,
                                                              std::int32_t partitions) {

@@ -12,20 +12,10 @@
 #include "consumers/kafka/kafka_client.h"
 #include "consumers/kafka/kafka_producer.h"
 #include "consumers/offline/simulated_market.h"
+#include "consumers/wire/decision_reader.h"
 #include "models/domain/status.h"
 
 namespace offerstream {
-
-/// What a channel needs of a published decision. Views into the record.
-struct DecisionText {
-  DecisionId decision_id = 0;
-  std::string_view customer_id{}, offer_id{}, channel{}, json{};  ///< offer_id empty: no offer
-  EventTime event_time = 0, valid_until = 0;
-  std::uint32_t segment = 0;
-};
-
-/// Reads our own one-line form, keys in the published order; false when it is not one.
-bool ReadDecision(std::string_view json, DecisionText& out);
 
 /// Writes records of a market into a topic, by customer hash over its partitions. One thread.
 class MarketProducer {

@@ -1,4 +1,4 @@
-#include "consumers/offline/market_link.h"
+#include "consumers/wire/decision_reader.h"
 
 #include <gtest/gtest.h>
 
