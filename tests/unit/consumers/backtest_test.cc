@@ -88,6 +88,12 @@ TEST(Backtest, AChoiceFarBehindTheOthersIsLeftOut) {
   EXPECT_EQ(report.log.weighed, 0);
 }
 
+TEST(Backtest, TheUniformPolicyDrawsFromAllCandidatesAlike) {
+  const auto plan = Plan({{"explore.epsilon", "0.2"}});
+  EXPECT_EQ(plan->explore.policy, ExplorePolicy::kEpsilonGreedy);
+  EXPECT_EQ(plan->explore.epsilon, 1);   // whatever the file says of epsilon
+}
+
 TEST(Backtest, ImpressionsWithoutAPropensityOnlyTeach) {
   const BacktestReport report = Evaluate({Shown("1", 0, "a", ""), Event("9", "Product Viewed", 600, "")}, {{"u", Plan()}});
   EXPECT_EQ(report.log.decisions, 0u);

@@ -65,7 +65,7 @@ TEST(Config, TenMistakesAreToldAtOnceEachAtItsLineAndColumn) {
       "c.yaml:10:37: eligible.attribute: 'age' is not declared in features.attributes",
       "c.yaml:10:53: offers[1].budget: budgets are not supported yet",
       "c.yaml:11:1: budgets: budgets are not supported yet",
-      "c.yaml:12:20: explore.policy: one of inverse_gap, squarecb, epsilon_greedy, thompson, greedy is wanted, not "
+      "c.yaml:12:20: explore.policy: one of inverse_gap, squarecb, epsilon_greedy, thompson, greedy, uniform is wanted, not "
       "'gredy'; did you mean 'greedy'?",
   };
   EXPECT_EQ(MistakesOf(text), expected);
