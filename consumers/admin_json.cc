@@ -180,19 +180,6 @@ std::string PipelineJson(const ServiceView& service) {
                      }), learner.ready, learner.lag, learner.observations, learner.rounds);
 }
 
-std::string ExperimentsJson(const AdoptedModels* models) {
-  if (models == nullptr || !models->lift) return "{\"version\":0,\"arms\":[]}\n";
-  const LiftView& view = *models->lift;
-  std::string arms;
-  for (std::size_t a = 0; a < view.arms.size(); ++a) {
-    if (a > 0) arms += ",";
-    arms += fmt::format("{{\"arm\":\"{}\",\"customers\":{},\"converted\":{},\"revenue\":{}}}", Name(static_cast<Arm>(a)),
-                        view.arms[a].customers, view.arms[a].converted, Number(view.arms[a].revenue));
-  }
-  return fmt::format("{{\"version\":{},\"arms\":[{}],\"lift\":{},\"low\":{},\"high\":{}}}\n", view.version, arms,
-                     Number(view.lift), Number(view.low), Number(view.high));
-}
-
 std::string ConfigJson(const CampaignPlan& plan) {
   return fmt::format("{{\"epoch\":{},\"digest\":\"{:016x}\",\"plan\":{}}}\n", plan.epoch, plan.digest, JsonText(plan.text));
 }

@@ -18,7 +18,6 @@ std::string ModelsJson(const LearnerView& learner);
 /// Drivers of one model; empty when there is no such model.
 std::string DriversJson(const LearnerView& learner, std::string_view model_id);
 std::string PipelineJson(const ServiceView& service);
-std::string ExperimentsJson(const AdoptedModels* models);
 /// The plan in force.
 std::string ConfigJson(const CampaignPlan& plan);
 

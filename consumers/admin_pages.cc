@@ -3,6 +3,7 @@
 #include <charconv>
 
 #include "consumers/admin_json.h"
+#include "consumers/wire/experiment_json.h"
 #include "consumers/metrics_page.h"
 #include "metrics/health.h"
 
@@ -75,7 +76,9 @@ void AddAdminPages(ServiceView& service, std::uint32_t metrics_max_offers, Admin
   add("/api/v1/models", "models", [&service](const HttpRequest&) { return Json(ModelsJson(service.learner())); });
   add("/api/v1/models/{}/{}/drivers", "drivers", [&service](const HttpRequest& r) { return Drivers(service, r); });
   add("/api/v1/experiments", "experiments",
-      [&service](const HttpRequest&) { return Json(ExperimentsJson(service.models().get())); });
+      [&service](const HttpRequest&) { return Json(ExperimentsJson(*service.plan(), service.models().get()) + "\n"); });
+  add("/api/v1/campaigns", "campaigns",
+      [&service](const HttpRequest&) { return Json(CampaignsJson(*service.plan(), service.models().get()) + "\n"); });
   add("/api/v1/pipeline", "pipeline", [&service](const HttpRequest&) { return Json(PipelineJson(service)); });
   add("/api/v1/decisions", "decisions", [&service](const HttpRequest& r) { return Decisions(service, r); });
   add("/api/v1/config", "config", [&service](const HttpRequest&) { return Json(ConfigJson(*service.plan())); });

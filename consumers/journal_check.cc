@@ -221,6 +221,7 @@ Result<std::shared_ptr<const AdoptedModels>> JournalCheck::Models(const JournalR
     if (snapshot->second.caps) models.caps.reset();
     if (snapshot->second.segments) models.segments.reset();
     if (snapshot->second.lift) models.lift.reset();
+    if (snapshot->second.budget) models.budgets.erase(model);
     if (const auto place = index.find(model); place != index.end() && place->second < models.responses.size()) models.responses[place->second].reset();
     PlaceModel(snapshot->second, index, models);
   }

@@ -152,6 +152,24 @@ void AddDecisions(const Totals& sum, const CampaignPlan& plan, std::uint32_t max
   page.Set("offerstream_timers_total", static_cast<double>(sum.fold.timers));
 }
 
+/// What may be watched: the effect on conversion with the spend before taken out, and the interval that holds at any time.
+/// A broken split has no lift.
+void AddCampaigns(const AdoptedModels& models, const CampaignPlan& plan, MetricsPage& page) {
+  const auto add = [&page](const std::string& id, const LiftView& view) {
+    page.Set("offerstream_sample_ratio_mismatch_p", {id}, view.sample_ratio_p);
+    const LiftOutcome& conversion = view.measures[static_cast<std::size_t>(LiftMeasure::kConversion)];
+    if (!conversion.watched || view.verdict == LiftVerdict::kBrokenSplit) return;
+    page.Set("offerstream_campaign_lift_ratio", {id, "estimate"}, conversion.adjusted.difference);
+    page.Set("offerstream_campaign_lift_ratio", {id, "low"}, conversion.anytime_low);
+    page.Set("offerstream_campaign_lift_ratio", {id, "high"}, conversion.anytime_high);
+  };
+  if (models.lift) add("programme", *models.lift);
+  for (const CampaignSpec& campaign : plan.campaigns) {
+    const auto view = models.campaign_lifts.find(campaign.lift_model);
+    if (view != models.campaign_lifts.end()) add(campaign.id, *view->second);
+  }
+}
+
 void AddLearning(const ServiceView& service, const CampaignPlan& plan, MetricsPage& page) {
   const LearnerView learner = service.learner();
   if (learner.lag >= 0) page.Set("offerstream_learner_lag_records", static_cast<double>(learner.lag));
@@ -177,6 +195,15 @@ void AddLearning(const ServiceView& service, const CampaignPlan& plan, MetricsPa
     for (const auto& macro : models->segments->macros) {
       page.Set("offerstream_segment_share_ratio", {std::to_string(macro.id)}, macro.share);
     }
+  }
+  AddCampaigns(*models, plan, page);
+  for (const BudgetSpec& budget : plan.budgets) {
+    const auto view = models->budgets.find(budget.model);
+    if (view == models->budgets.end() || view->second->periods.empty()) continue;
+    const double amount = static_cast<double>(view->second->amount);
+    page.Set("offerstream_budget_spent_ratio", {budget.id},
+             amount > 0 ? static_cast<double>(view->second->periods.back().spent) / amount : 0.0);
+    page.Set("offerstream_budget_price", {budget.id}, view->second->price);
   }
   if (models->lift) {
     page.Set("offerstream_lift_ratio", {"estimate"}, models->lift->lift);

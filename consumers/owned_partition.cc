@@ -85,6 +85,10 @@ bool OwnedPartition::MayAdopt(const AdoptedModels& models) const {
     if (!newer(view->model, view->version)) return false;
     covered += before.contains(view->model) ? 1 : 0;
   }
+  for (const auto& [model, view] : models.budgets) {
+    if (!newer(model, view->version)) return false;
+    covered += before.contains(model) ? 1 : 0;
+  }
   const auto one = [&](const auto& view, std::string_view id) {
     if (view == nullptr) return true;
     covered += before.contains(H64(id)) ? 1 : 0;

@@ -461,6 +461,7 @@ RecoveredPartition OpenPartition(const ShardEnvironment& environment, std::int32
   std::vector<IdHash> salts;
   for (const InputConfig& input : environment.config->events) salts.push_back(H64(input.topic));
   made.fold->SetInputSalts(std::move(salts));
+  made.fold->SetHolder(static_cast<std::uint32_t>(partition));
   made.fold->SetAccount(meta.account);
   return made;
 }

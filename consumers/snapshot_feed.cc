@@ -8,6 +8,7 @@
 
 #include "consumers/learning_worker.h"
 #include "consumers/log.h"
+#include "models/deciding/label_resolver.h"
 #include "state/formats/codecs.h"
 
 namespace offerstream {
@@ -34,7 +35,12 @@ std::map<IdHash, std::size_t> IndexModels(const CampaignPlan& plan) {
 }
 
 bool PlaceModel(const PublishedModel& model, const std::map<IdHash, std::size_t>& index, AdoptedModels& models) {
-  if (Replace(model.caps, models.caps) || Replace(model.segments, models.segments) || Replace(model.lift, models.lift)) return true;
+  if (Replace(model.caps, models.caps) || Replace(model.segments, models.segments)) return true;
+  if (model.budget != nullptr) return Replace(model.budget, models.budgets[model.model]);
+  if (model.lift != nullptr) {
+    if (model.model == LiftModel()) return Replace(model.lift, models.lift);
+    return Replace(model.lift, models.campaign_lifts[model.model]);
+  }
   if (model.response == nullptr) return false;
   const auto place = index.find(model.model);
   if (place == index.end()) return false;

@@ -58,6 +58,10 @@ constexpr auto kMetrics = std::to_array<MetricSpec>({
     {"offerstream_segments", kGauge, "", 1, "", "Learned segments."},
     {"offerstream_segment_share_ratio", kGauge, "segment", 12, "", "Share of customers in a learned segment."},
     {"offerstream_lift_ratio", kGauge, "bound", 3, "", "Conversion rate of policy less holdout: estimate, low, high (95 %)."},
+    {"offerstream_campaign_lift_ratio", kGauge, "campaign,bound", 192, "", "Conversion rate caused, adjusted for spend before: estimate, low, high (95 %, valid whenever looked at); programme and campaigns."},
+    {"offerstream_budget_spent_ratio", kGauge, "budget", 64, "", "Share of a budget's amount spent in its newest period."},
+    {"offerstream_budget_price", kGauge, "budget", 64, "", "What a unit of the budget's money must earn; 0 before there is a price."},
+    {"offerstream_sample_ratio_mismatch_p", kGauge, "experiment", 64, "SampleRatio", "p of the customers in each arm given the planned shares."},
 
     {"offerstream_profiles_cached", kGauge, "", 1, "", "Profiles in memory."},
     {"offerstream_profiles_dirty", kGauge, "", 1, "", "Profiles changed since they were written."},

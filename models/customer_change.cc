@@ -60,8 +60,9 @@ void SetOwned(CustomerProfile& profile, IdHash product, EventTime since, bool ow
 }  // namespace
 
 CustomerChange::CustomerChange(const CampaignPlan& plan, FeatureMap& features)
-    : plan_(plan), features_(features), experiment_(plan.experiment), x_(plan.features.size()) {
+    : plan_(plan), features_(features), experiment_(plan), x_(plan.features.size()) {
   for (const ChannelSpec& c : plan.channels) longest_window_ = std::max(longest_window_, c.cap.window);
+  for (std::size_t c = 0; c < plan.campaigns.size(); ++c) all_campaigns_ |= std::uint64_t{1} << c;
 }
 
 // ---- Timers ------------------------------------------------------------------------------------------------------------
@@ -85,7 +86,7 @@ void CustomerChange::ByEarliestTimer(CustomerProfile& profile) {
     }
     cap_due = CapsDue(profile, caps);
   }
-  if (profile.lift_open && profile.enrolled + plan_.experiment.horizon <= due) FireLift(profile);
+  if (!profile.enrolments.empty()) FireEnrolments(profile, due);
   SetNextDue(profile, cap_due);
 }
 
@@ -101,7 +102,7 @@ void CustomerChange::SetNextDue(CustomerProfile& profile) const {
 void CustomerChange::SetNextDue(CustomerProfile& profile, EventTime cap_due) const {
   EventTime due = cap_due;
   for (const Exposure& e : profile.exposures) due = std::min(due, e.next_due);
-  if (profile.lift_open) due = std::min(due, profile.enrolled + plan_.experiment.horizon);
+  for (const Enrolment& e : profile.enrolments) due = std::min(due, e.at + plan_.experiment.horizon);
   profile.next_due = due;
 }
 
@@ -146,21 +147,6 @@ void CustomerChange::FireCap(CustomerProfile& profile, ChannelIndex channel, Eve
   });
 }
 
-void CustomerChange::FireLift(CustomerProfile& profile) {
-  profile.lift_open = false;
-  if (counters_ != nullptr) ++counters_->timers;
-  if (out_ == nullptr) return;
-  Observation& row = out_->observations.rows.emplace_back();
-  row.kind = ObservationKind::kLiftRow;
-  row.model = LiftModel();
-  row.time = profile.enrolled + plan_.experiment.horizon;
-  row.y = profile.lift_conversions > 0 ? 1.0f : 0.0f;
-  row.value = profile.lift_value;
-  row.arm = static_cast<std::uint8_t>(experiment_.ArmOf(profile.hash));
-  row.pre_value = profile.pre_value;
-  row.customer = profile.hash;
-}
-
 // ---- Events ------------------------------------------------------------------------------------------------------------
 
 bool CustomerChange::IsRepeat(CustomerProfile& profile, const Event& event, EventTime watermark) {
@@ -185,6 +171,7 @@ void CustomerChange::ByEvent(CustomerProfile& profile, const Event& event, const
                              std::span<const float> x) {
   if (profile.first_seen == kNever || event.time < profile.first_seen) profile.first_seen = event.time;
   profile.last_event = std::max(profile.last_event, event.time);
+  if (event.arm != Event::kNoArm && event.campaign.known()) EnrolByOthers(profile, event);
   switch (event.kind) {
     case EventKind::kImpression: Impression(profile, event, facts, watermark, x); break;
     case EventKind::kClick: Answer(profile, event, OutcomeIndex(CampaignPlan::kClick)); break;
@@ -195,10 +182,7 @@ void CustomerChange::ByEvent(CustomerProfile& profile, const Event& event, const
     case EventKind::kUnsubscribe:
     case EventKind::kComplaint: OptOut(profile, event); break;
     case EventKind::kProfile: Traits(profile, event); break;
-    case EventKind::kCampaignCost:   // the pseudo-customer of a campaign: its spend
-      AddDecayed(profile.orders, 1, event.time);
-      AddDecayed(profile.value, event.cost != 0 ? event.cost : Major(event.value), event.time);
-      break;
+    case EventKind::kCampaignCost: CampaignCost(profile, event); break;
     case EventKind::kRequest:
     case EventKind::kDelete:
     case EventKind::kIgnore: break;
@@ -220,6 +204,7 @@ void CustomerChange::Impression(CustomerProfile& profile, const Event& event, co
     OpenLabels(plan_, event.time, *shown);
   }
   if (!counted) return;
+  CountCost(profile, event.time, channel, shown != nullptr ? shown->offer : event.offer);
   profile.channels.Update(channel, [&](ChannelProfile& c) {
     AddDecayed(c.impressions, 1, event.time);
     c.last_impression = std::max(c.last_impression, event.time);
@@ -305,7 +290,10 @@ void CustomerChange::Answer(CustomerProfile& profile, const Event& event, Outcom
   Count(ResolveOutcome(plan_, profile, event, outcome, rows(), exposure));
   const ChannelIndex channel = event.channel.known() || exposure == nullptr ? event.channel : exposure->channel;
   const bool click = outcome.value == CampaignPlan::kClick;
-  if (click) profile.last_click = std::max(profile.last_click, event.time);
+  if (click) {
+    profile.last_click = std::max(profile.last_click, event.time);
+    CountAnswer(profile, event, false);
+  }
   if (channel.value < plan_.channels.size()) {
     profile.channels.Update(channel, [&](ChannelProfile& c) {
       AddAnswers(c, click ? 1 : 0, click ? 0 : 1, event.time);
@@ -324,12 +312,7 @@ void CustomerChange::Conversion(CustomerProfile& profile, const Event& event) {
   profile.last_transaction = std::max(profile.last_transaction, event.time);
   AddDecayed(profile.orders, 1, event.time);
   if (event.has_value) AddDecayed(profile.value, Major(event.value), event.time);
-  const bool enrolled = profile.lift_open && event.time >= profile.enrolled &&
-                        event.time <= profile.enrolled + plan_.experiment.horizon;
-  if (enrolled) {
-    ++profile.lift_conversions;
-    profile.lift_value += event.has_value ? event.value : 0;
-  }
+  CountAnswer(profile, event, true);
 }
 
 void CustomerChange::Transaction(CustomerProfile& profile, const Event& event) {
@@ -391,11 +374,7 @@ void CustomerChange::ByDecision(CustomerProfile& profile, const Event& event, co
   if (fact.placement.value < kPlacementsMax) {
     profile.SetLastDecision(fact.placement, std::max(profile.LastDecision(fact.placement), event.time));
   }
-  if (profile.enrolled == kNever) {
-    profile.enrolled = event.time;
-    profile.lift_open = true;
-    profile.pre_value = DecayedTo(profile.value.d90, profile.value.touched, event.time, 90 * kDay);
-  }
+  if (profile.enrolled == kNever || (profile.enrolled_in & all_campaigns_) != all_campaigns_) Enrol(profile, event.time);
   if (fact.has_offer && fact.offer.known() && fact.channel.value < plan_.channels.size()) {
     const std::uint32_t ordinal = CountShown(plan_, profile, fact.channel, event.time) + 1u;
     if (x.empty()) x = Features(profile, event, fact, ordinal);

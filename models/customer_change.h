@@ -61,6 +61,7 @@ class CustomerChange {
   void Conversion(CustomerProfile& profile, const Event& event);
   void Transaction(CustomerProfile& profile, const Event& event);
   void OptOut(CustomerProfile& profile, const Event& event);
+  void CampaignCost(CustomerProfile& profile, const Event& event);
   void Traits(CustomerProfile& profile, const Event& event);
   void FailedDelivery(CustomerProfile& profile, const Event& event);
   void Count(Joined how);
@@ -69,7 +70,14 @@ class CustomerChange {
   void SetNextDue(CustomerProfile& profile, EventTime cap_due) const;
   EventTime CapsDue(const CustomerProfile& profile, std::array<EventTime, kChannelsMax>& due) const;
   void FireCap(CustomerProfile& profile, ChannelIndex channel, EventTime due);
-  void FireLift(CustomerProfile& profile);
+  void FireEnrolments(CustomerProfile& profile, EventTime due);
+  void Enrol(CustomerProfile& profile, EventTime at);
+  void EnrolByOthers(CustomerProfile& profile, const Event& event);
+  void CountAnswer(CustomerProfile& profile, const Event& event, bool conversion);
+  void CountCost(CustomerProfile& profile, EventTime at, ChannelIndex channel, OfferIndex offer);
+  Observation& LiftRow(IdHash model, IdHash customer, EventTime at);
+  void TellEnrolment(const CustomerProfile& profile, const Enrolment& e);
+  std::uint64_t ConvertedOn(const CustomerProfile& profile, CampaignIndex campaign, EventTime from) const;
   ObservationBatch* rows() { return out_ == nullptr ? nullptr : &out_->observations; }
   std::span<const float> Features(const CustomerProfile& profile, const Event& event, const DecisionFact& fact,
                                   std::uint32_t ordinal);
@@ -80,6 +88,7 @@ class CustomerChange {
   FoldOutput* out_ = nullptr;
   FoldCounters* counters_ = nullptr;
   Duration longest_window_ = 0;
+  std::uint64_t all_campaigns_ = 0;
   std::vector<float> x_;
 };
 

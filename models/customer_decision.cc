@@ -16,7 +16,7 @@ constexpr Duration kMoveEvery = 3'600'000;
 }  // namespace
 
 CustomerDecision::CustomerDecision(std::shared_ptr<const CampaignPlan> plan, FeatureMap& features)
-    : plan_(std::move(plan)), features_(features), experiment_(plan_->experiment), table_(plan_), scorer_(*plan_, table_) {
+    : plan_(std::move(plan)), features_(features), experiment_(*plan_), table_(plan_), scorer_(*plan_, table_) {
   const std::size_t channels = plan_->channels.size();
   x_.resize(features_.size());
   channel_used_.resize(channels);
@@ -154,7 +154,7 @@ void CustomerDecision::Assess(const CustomerProfile& profile, const Event& event
   fact.offer = event.offer;
   fact.channel = channel ? event.channel : ChannelIndex{};
   fact.propensity = event.propensity;
-  fact.arm = experiment_.ArmOf(profile.hash);
+  fact.arm = experiment_.ArmNow(profile);
   fact.segment = place_.segment;
   fact.segment_slot = place_.slot;
   fact.lottery = channel && plan_->channels[event.channel.value].cap.learn && lottery_;
@@ -170,7 +170,7 @@ void CustomerDecision::Decide(const CustomerProfile& profile, const Event& event
   decision.event_time = event.time;
   decision.valid_until = event.time + plan_->decide.valid_for;
   decision.placement = placement;
-  decision.arm = experiment_.ArmOf(profile.hash);
+  decision.arm = experiment_.ArmNow(profile);
   decision.price = 0;
   decision.segment = place_.segment;
   decision.segment_version = models_.segments == nullptr ? 0 : models_.segments->version;
@@ -189,6 +189,7 @@ void CustomerDecision::Decide(const CustomerProfile& profile, const Event& event
     HoldOut(decision);
   } else if (!decision.candidates.empty()) {
     Score(profile, event, decision);
+    if (book_ != nullptr) RateMoney(decision);
     if (decision.arm == Arm::kPolicy) ApplyThreshold(decision);
   }
   if (!decision.candidates.empty()) {
@@ -208,6 +209,7 @@ void CustomerDecision::Decide(const CustomerProfile& profile, const Event& event
     fact.offer = chosen.offer;
     fact.channel = chosen.channel;
     fact.propensity = chosen.propensity;
+    if (book_ != nullptr && offer.budget.known()) decision.price = book_->Price(offer.budget);
     fact.lottery = limits_[c].source == CapSource::kLottery;
     Serve(x, chosen.offer, event.time, scorer_.ExactVariance(chosen.offer, chosen.channel), fact);
     ++counters.selections[chosen.offer.value * plan_->channels.size() + c];
@@ -267,11 +269,14 @@ void CustomerDecision::Exclude(const CustomerProfile& profile, const Event& even
     if (only_.known() && only_ != channel) consent_[c] = {true, Stage::kArbitration, ExclusionReason::kNotEligible, kNever};
   }
   const Subject subject{profile, features_.attributes(), place_.segment};
+  const bool nested = experiment_.AnyNested() && decision.arm != Arm::kHoldout;
   for (std::size_t o = 0; o < plan_->offers.size(); ++o) {
     const OfferSpec& offer = plan_->offers[o];
     const Verdict schedule = CheckSchedule(offer, event.time);
     Verdict allowed{};
     bool asked = false;
+    const bool held_out = nested && offer.campaign.known() && experiment_.Nested(offer.campaign) &&
+                          experiment_.HeldOut(offer.campaign, profile);
     for (const ChannelIndex channel : offer.channels) {
       Verdict verdict = schedule.excluded ? schedule : consent_[channel.value];
       if (!verdict.excluded) {
@@ -282,6 +287,11 @@ void CustomerDecision::Exclude(const CustomerProfile& profile, const Event& even
         }
         verdict = allowed.excluded ? allowed : channel_[channel.value];
       }
+      if (!verdict.excluded && offer.budget.known() && book_ != nullptr && !held_out &&
+          decision.arm != Arm::kHoldout) {
+        verdict = CheckBudget(offer, channel);
+      }
+      if (!verdict.excluded && held_out) verdict = {true, Stage::kHoldout, ExclusionReason::kHoldout, kNever};
       if (verdict.excluded) {
         decision.excluded.push_back({OfferIndex(o), channel, verdict.stage, verdict.reason, verdict.until});
       } else {
@@ -291,6 +301,47 @@ void CustomerDecision::Exclude(const CustomerProfile& profile, const Event& even
         channel_used_[channel.value] = 1;
       }
     }
+  }
+}
+
+void CustomerDecision::SetBook(BudgetBook* book) {
+  book_ = book != nullptr && !book->empty() ? book : nullptr;
+  asked_.assign(plan_->budgets.size(), Asked{});
+  prices_.assign(book_ == nullptr ? 0 : plan_->offers.size(), 0.0);
+  scorer_.SetPrices(prices_);
+}
+
+Verdict CustomerDecision::CheckBudget(const OfferSpec& offer, ChannelIndex channel) {
+  const double cost = plan_->channels[channel.value].cost;
+  if (cost == 0) return {};
+  Asked& asked = asked_[offer.budget.value];
+  asked.asked = true;
+  if (book_->MaySpend(offer.budget, cost)) return {};
+  asked.refused = true;
+  return {true, Stage::kBudget, ExclusionReason::kBudgetSpent, kNever};
+}
+
+void CustomerDecision::RateMoney(const Decision& decision) {
+  for (const Candidate& c : decision.candidates) {
+    const BudgetIndex budget = plan_->offers[c.offer.value].budget;
+    const double cost = plan_->channels[c.channel.value].cost;
+    if (!budget.known() || cost == 0) continue;
+    double& ratio = asked_[budget.value].ratio;
+    ratio = std::max({ratio, 0.0, c.score / cost + book_->Price(budget)});
+  }
+}
+
+void CustomerDecision::Pay(const Decision& decision) {
+  if (book_ == nullptr) return;
+  if (decision.has_offer) {
+    const Candidate& chosen = decision.candidates[decision.chosen];
+    const BudgetIndex budget = plan_->offers[chosen.offer.value].budget;
+    const double cost = plan_->channels[chosen.channel.value].cost;
+    if (budget.known() && cost > 0) book_->Spend(budget, cost);
+  }
+  for (std::size_t b = 0; b < asked_.size(); ++b) {
+    if (asked_[b].asked) book_->CountDecision(BudgetIndex(b), asked_[b].ratio, asked_[b].refused);
+    asked_[b] = Asked{};
   }
 }
 
@@ -316,6 +367,10 @@ void CustomerDecision::Score(const CustomerProfile& profile, const Event& event,
   }
   if (table_.any_from_siblings()) {
     for (const Candidate& c : decision.candidates) Need(plan_->ModelOf(c.offer, plan_->offers[c.offer.value].goal));
+  }
+  for (std::size_t o = 0; o < prices_.size(); ++o) {
+    const BudgetIndex budget = plan_->offers[o].budget;
+    prices_[o] = budget.known() ? book_->Price(budget) : 0.0;
   }
   scorer_.Score(decision.candidates);
 }
@@ -355,6 +410,7 @@ NoOfferReason CustomerDecision::WhyNone(const Decision& decision) const {
   for (const Exclusion& e : decision.excluded) furthest = std::max(furthest, e.stage);
   switch (furthest) {
     case Stage::kThreshold: return NoOfferReason::kBelowThreshold;
+    case Stage::kHoldout: return NoOfferReason::kHoldout;   // of the only campaign left
     case Stage::kCap: return NoOfferReason::kAllCapped;
     case Stage::kConsent: return NoOfferReason::kNoConsent;
     default: return NoOfferReason::kNoEligibleOffer;

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "models/deciding/arbitration.h"
+#include "models/deciding/budget_book.h"
 #include "models/deciding/caps.h"
 #include "models/deciding/eligibility.h"
 #include "models/deciding/experiment.h"
@@ -32,6 +33,8 @@ class CustomerDecision {
   /// The feature map outlives this.
   CustomerDecision(std::shared_ptr<const CampaignPlan> plan, FeatureMap& features);
 
+  /// What may be spent; outlives this. Without it nothing is paid.
+  void SetBook(BudgetBook* book);
   /// Takes newer views; may allocate.
   void Adopt(const AdoptedModels& models);
   const AdoptedModels& models() const { return models_; }
@@ -51,6 +54,8 @@ class CustomerDecision {
   /// Instead of its own draw: the fact of a choice somebody else made, with what the models say of it; x() is its
   /// features. `keep` false: as if no offer had been made. REQUIRES: Decide at this event and placement.
   void Follow(const CustomerProfile& profile, const Event& event, const LoggedChoice& choice, bool keep, DecisionFact& fact);
+  /// Books what the decision asked of its budgets and what it takes from them. REQUIRES: the last Decide made it.
+  void Pay(const Decision& decision);
   /// Limits that differ from what was told, for channels with a counted impression. REQUIRES: Look.
   void CapFacts(const CustomerProfile& profile, const Event& event, std::vector<CapFact>& out) const;
   /// The customer's coordinates now; false when they are as last told or it was told within the hour. REQUIRES: Look.
@@ -84,6 +89,8 @@ class CustomerDecision {
   Verdict CheckChannel(const CustomerProfile& profile, ChannelIndex channel, EventTime at) const;
   void Score(const CustomerProfile& profile, const Event& event, Decision& decision);
   void HoldOut(Decision& decision) const;
+  Verdict CheckBudget(const OfferSpec& offer, ChannelIndex channel);
+  void RateMoney(const Decision& decision);
   void ApplyThreshold(Decision& decision) const;
   void Choose(const Event& event, PlacementIndex placement, Decision& decision);
   void Serve(const FeatureRow& x, OfferIndex index, EventTime at, double goal_variance, DecisionFact& fact);
@@ -111,6 +118,13 @@ class CustomerDecision {
   CapUse use_{};
   std::vector<CapLimit> limits_;
   std::vector<Verdict> consent_, channel_;
+  BudgetBook* book_ = nullptr;              // null: the plan has no budgets
+  std::vector<double> prices_;              // by offer
+  struct Asked {
+    bool asked = false, refused = false;    // a candidate of the budget; one it could not pay
+    double ratio = -1;                      // best score per cost before the price; -1: none was scored
+  };
+  std::vector<Asked> asked_;                // by budget, of the decision being made
   std::vector<ModelIndex> births_;
   std::vector<std::uint8_t> needed_;   // by model: already in births_ once
   std::vector<float> annotate_z_;

@@ -51,7 +51,9 @@ std::uint64_t DigestOf(const Decision& decision) {
 
 struct DecisionFold::Impl {
   Impl(std::shared_ptr<const CampaignPlan> p, FoldMemory& m)
-      : plan(std::move(p)), memory(m), features(*plan), change(*plan, features), decide(plan, features) {
+      : plan(std::move(p)), memory(m), features(*plan), change(*plan, features), decide(plan, features),
+        own_book(plan, account.leases), book(&own_book) {
+    decide.SetBook(book);
     counters.selections.resize(plan->offers.size() * plan->channels.size());
     account.plan_epoch = plan->epoch;
   }
@@ -71,7 +73,15 @@ struct DecisionFold::Impl {
   DecisionFact fact{};
   FollowedLog* log = nullptr;
   Decision would{};                 // what this plan would have done where a log is followed
+  BudgetBook own_book;
+  BudgetBook* book;
+  bool shares = false;              // the book is that of several folds
 
+  void TellBudgets(FoldOutput& out) {
+    if (book->empty()) return;
+    book->Advance(account.max_event_time, out.observations);
+    book->Tell(out.observations);
+  }
   /// Fires timers up to the watermark within the transaction's bound. True when nothing due is left.
   bool Sweep(FoldOutput& out);
   void RefoldSweep(EventTime frontier);
@@ -173,6 +183,7 @@ bool DecisionFold::Impl::DecideAll(CustomerProfile& profile, const Event& event,
     decision.cause = event.cause;
     decision.id = DecisionIdOf(SaltOf(event.cause.input), event.cause, placement);
     decide.Decide(profile, event, placement, decision, fact, counters);
+    decide.Pay(decision);   // Account
     out.decided.Add(decision.id);
     out.decided.Add(DigestOf(decision));
     facts.decisions.push_back(fact);
@@ -241,7 +252,18 @@ DecisionFold::~DecisionFold() = default;
 
 void DecisionFold::SetInputSalts(std::vector<IdHash> topic_hashes) { impl_->salts = std::move(topic_hashes); }
 
-void DecisionFold::Follow(FollowedLog* log) { impl_->log = log; }
+void DecisionFold::Follow(FollowedLog* log) {
+  impl_->log = log;
+  impl_->decide.SetBook(log == nullptr ? impl_->book : nullptr);   // what is only thought of takes no money
+}
+
+void DecisionFold::SetHolder(std::uint32_t partition) { impl_->own_book.SetHolder(partition); }
+
+void DecisionFold::ShareLeases(DecisionFold& holder) {
+  impl_->book = &holder.impl_->own_book;
+  impl_->shares = true;
+  impl_->decide.SetBook(impl_->book);
+}
 
 void DecisionFold::Begin(TxnSeq seq, std::size_t sweep_max) {
   impl_->seq = seq;
@@ -259,6 +281,8 @@ void DecisionFold::Adopt(const AdoptedModels& models) {
   }
   if (models.caps != nullptr) adopted[CapsModel()] = models.caps->version;
   if (models.segments != nullptr) adopted[SegmentsModel()] = models.segments->version;
+  for (const auto& [model, view] : models.budgets) adopted[model] = view->version;
+  impl_->book->Adopt(models.budgets);
   if (models.lift != nullptr) adopted[LiftModel()] = models.lift->version;
 }
 
@@ -270,6 +294,7 @@ void DecisionFold::Apply(const Event& event, FoldOutput& out) {
   self.account.Advance(event.time, self.plan->lateness);
   self.change.Tell(&out, &self.counters);
   self.Sweep(out);
+  self.TellBudgets(out);
   if (event.kind == EventKind::kIgnore || event.customer_id.empty()) {
     ++self.counters.untriggered;
     return;
@@ -301,6 +326,7 @@ void DecisionFold::AdvanceClock(EventTime time, FoldOutput& out) {
   impl_->account.Advance(time, impl_->plan->lateness);
   impl_->change.Tell(&out, &impl_->counters);
   impl_->Sweep(out);
+  if (!impl_->shares) impl_->TellBudgets(out);
 }
 
 bool DecisionFold::Sweep(FoldOutput& out) {
@@ -352,6 +378,7 @@ const PartitionAccount& DecisionFold::account() const { return impl_->account; }
 void DecisionFold::SetAccount(PartitionAccount account) {
   impl_->account = std::move(account);
   impl_->swept_ms = impl_->account.frontier;
+  impl_->own_book.Reset(impl_->account.max_event_time);
   impl_->decide.ForgetBirths();
 }
 

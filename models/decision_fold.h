@@ -31,6 +31,11 @@ class DecisionFold {
   /// triggers and intervals do not count, and no decision is told in the output. Impressions with a propensity that no
   /// known decision explains are choices, too. Null: decide again. The log outlives the fold.
   void Follow(FollowedLog* log);
+  /// Who holds this fold's leases of budgets: the partition's number. Call before the first Begin; 0 without it.
+  void SetHolder(std::uint32_t partition);
+  /// From now on this fold spends from the leases of `holder` (itself, too), which outlives it, and tells owners with events
+  /// only: several folds in one thread are one holder, so that how many they are changes nothing.
+  void ShareLeases(DecisionFold& holder);
   /// Opens transaction `seq`. At most `sweep_max` customers' timers fire by sweeping in it (a customer's own due timers
   /// always fire before its event); the frontier tells how far the sweep came.
   void Begin(TxnSeq seq, std::size_t sweep_max);

@@ -8,7 +8,8 @@
 #include "models/domain/bytes.h"
 #include "models/domain/fixed_math.h"
 #include "models/domain/random.h"
-#include "models/evaluating/lift_estimate.h"
+#include "models/evaluating/lift_estimator.h"
+#include "models/learning/budget_owner.h"
 #include "models/learning/cap_curve.h"
 #include "models/learning/segmenter.h"
 #include "models/response_learner.h"
@@ -18,7 +19,7 @@ namespace {
 
 // First bytes of a saved model. These numbers are stored: add at the end, never renumber.
 constexpr std::uint8_t kSnapshotVersion = 1;
-enum class ModelKind : std::uint8_t { kResponse = 1, kCaps = 2, kSegments = 3, kLift = 4 };
+enum class ModelKind : std::uint8_t { kResponse = 1, kCaps = 2, kSegments = 3, kFirstLift = 4, kLift = 5, kBudget = 6 };
 
 constexpr double kNormal95 = 1.959963984540054;
 constexpr double kMsPerHour = 3'600'000.0;
@@ -27,7 +28,8 @@ constexpr Duration kWindowDefault = 7 * 86'400'000LL;
 ModelKind KindOf(std::string_view id) {
   if (id == "caps") return ModelKind::kCaps;
   if (id == "segments") return ModelKind::kSegments;
-  if (id == "lift") return ModelKind::kLift;
+  if (id == "lift" || id.starts_with("lift/")) return ModelKind::kLift;
+  if (id.starts_with("budget/")) return ModelKind::kBudget;
   return ModelKind::kResponse;
 }
 
@@ -45,8 +47,9 @@ struct OwnedModel {
   bool changed = false;
   std::unique_ptr<ResponseLearner> response{};
   std::unique_ptr<CapCurve> caps{};
-  std::unique_ptr<LiftEstimate> lift{};
+  std::unique_ptr<LiftEstimator> lift{};
   std::unique_ptr<Segmenter> segments{};
+  std::unique_ptr<BudgetOwner> budget{};
 };
 
 /// What every model of a plan shares.
@@ -68,6 +71,24 @@ struct PlanFrame {
       if (outcome.id == id.substr(slash + 1)) return outcome.window;
     }
     return otherwise;
+  }
+  LiftSettings Lift() const { return {plan->experiment.margin, plan->experiment.planned}; }
+  /// The campaign of a lift model; null for the programme's, or when the plan has none of the name.
+  const CampaignSpec* CampaignOf(IdHash lift_model) const {
+    for (const CampaignSpec& campaign : plan->campaigns) {
+      if (campaign.lift_model == lift_model) return &campaign;
+    }
+    return nullptr;
+  }
+  /// The budget of a model; null when the plan has none of the name.
+  const BudgetSpec* BudgetOf(IdHash model) const {
+    for (const BudgetSpec& budget : plan->budgets) {
+      if (budget.model == model) return &budget;
+    }
+    return nullptr;
+  }
+  void Configure(BudgetOwner& owner, IdHash model) const {
+    if (const BudgetSpec* spec = BudgetOf(model)) owner.Configure(*plan, *spec);
   }
   bool HasSegments() const { return !plan->segments.features.empty(); }
   SegmentSettings Segments() const {
@@ -91,7 +112,7 @@ std::string SegmentFeatures(const CampaignPlan& plan) {
   return features;
 }
 
-PublishedModel Frozen(IdHash hash, const OwnedModel& model, std::uint64_t version) {
+PublishedModel Frozen(const PlanFrame& frame, IdHash hash, const OwnedModel& model, std::uint64_t version) {
   PublishedModel published;
   published.model = hash;
   published.id = model.id;
@@ -108,9 +129,13 @@ PublishedModel Frozen(IdHash hash, const OwnedModel& model, std::uint64_t versio
   } else if (model.segments) {
     published.segments = model.segments->View(version);
   } else if (model.lift) {
-    auto view = std::make_shared<LiftView>(model.lift->View());
+    auto view = std::make_shared<LiftView>(model.lift->View(frame.Lift()));
     view->version = version;
     published.lift = std::move(view);
+  } else if (model.budget) {
+    auto view = std::make_shared<BudgetView>(model.budget->View());
+    view->version = version;
+    published.budget = std::move(view);
   }
   return published;
 }
@@ -125,9 +150,10 @@ Result<OwnedModel> Decode(const PlanFrame& frame, std::string_view id, std::uint
   model.version = model.contained = version;
   const std::uint8_t format = in.U8();
   const auto kind = static_cast<ModelKind>(in.U8());
+  const bool first_lift = kind == ModelKind::kFirstLift && id == "lift";
   if (!in.ok()) return Fail(Code::kCorrupt, "snapshot of " + model.id + " is empty");
   if (format > kSnapshotVersion) return Fail(Code::kFormatTooNew, "snapshot of " + model.id);
-  if (format != kSnapshotVersion || kind != model.kind) return Fail(Code::kCorrupt, "snapshot of " + model.id + ": kind");
+  if (format != kSnapshotVersion || (kind != model.kind && !first_lift)) return Fail(Code::kCorrupt, "snapshot of " + model.id + ": kind");
   switch (kind) {
     case ModelKind::kResponse: {
       auto learner = ResponseLearner::Restore(in, part);
@@ -140,9 +166,16 @@ Result<OwnedModel> Decode(const PlanFrame& frame, std::string_view id, std::uint
       model.caps = std::make_unique<CapCurve>(frame.plan);
       model.caps->Restore(in);
       break;
+    case ModelKind::kFirstLift:
     case ModelKind::kLift:
-      model.lift = std::make_unique<LiftEstimate>();
-      model.lift->Restore(in);
+      model.lift = std::make_unique<LiftEstimator>();
+      if (first_lift) model.lift->RestoreFirst(in);
+      else model.lift->Restore(in);
+      break;
+    case ModelKind::kBudget:
+      model.budget = std::make_unique<BudgetOwner>();
+      model.budget->Restore(in);
+      frame.Configure(*model.budget, H64(id));
       break;
     case ModelKind::kSegments: {
       const std::string_view features = in.Text();
@@ -188,6 +221,7 @@ struct LearningFold::Impl {
   PlanFrame frame;
   std::map<IdHash, ModelIndex> planned{};  // response models of the plan
   std::map<IdHash, OwnedModel> models{};
+  std::vector<IdHash> offers{};            // scratch of ApplyLift
   std::int64_t unknown = 0;  // observations of models the plan does not name
 
   explicit Impl(std::shared_ptr<const CampaignPlan> plan) : frame(std::move(plan)) { IndexModels(); }
@@ -201,7 +235,23 @@ struct LearningFold::Impl {
   /// The model an observation is for, made on its first one; null when neither known nor planned.
   OwnedModel* Find(IdHash hash, ObservationKind kind);
   OwnedModel Make(std::string id) const;
+  void ApplyLift(OwnedModel& model, const Observation& row);
 };
+
+void LearningFold::Impl::ApplyLift(OwnedModel& model, const Observation& row) {
+  if (row.kind == ObservationKind::kCost) {
+    model.lift->AddCost(row.cost);
+    return;
+  }
+  offers.clear();
+  if (const CampaignSpec* campaign = frame.CampaignOf(row.model)) {
+    for (const OfferIndex offer : campaign->offers) {
+      const OfferSpec& spec = frame.plan->offers[offer.value];
+      offers.push_back(spec.product.known() ? spec.hash : 0);
+    }
+  }
+  model.lift->Apply(row, offers);
+}
 
 OwnedModel LearningFold::Impl::Make(std::string id) const {
   OwnedModel model;
@@ -214,8 +264,13 @@ OwnedModel LearningFold::Impl::Make(std::string id) const {
       break;
     }
     case ModelKind::kCaps: model.caps = std::make_unique<CapCurve>(frame.plan); break;
-    case ModelKind::kLift: model.lift = std::make_unique<LiftEstimate>(); break;
+    case ModelKind::kFirstLift:
+    case ModelKind::kLift: model.lift = std::make_unique<LiftEstimator>(); break;
     case ModelKind::kSegments: model.segments = std::make_unique<Segmenter>(frame.Segments()); break;
+    case ModelKind::kBudget:
+      model.budget = std::make_unique<BudgetOwner>();
+      frame.Configure(*model.budget, H64(model.id));
+      break;
   }
   return model;
 }
@@ -233,7 +288,18 @@ OwnedModel* LearningFold::Impl::Find(IdHash hash, ObservationKind kind) {
       id = frame.plan->ModelId(response->second);
       break;
     }
-    case ObservationKind::kLiftRow: id = "lift"; break;
+    case ObservationKind::kLiftRow:
+    case ObservationKind::kCost: {
+      const CampaignSpec* campaign = frame.CampaignOf(hash);
+      id = campaign == nullptr ? "lift" : "lift/" + campaign->id;
+      break;
+    }
+    case ObservationKind::kSpend: {
+      const BudgetSpec* budget = frame.BudgetOf(hash);
+      if (budget == nullptr) return nullptr;
+      id = "budget/" + budget->id;
+      break;
+    }
     case ObservationKind::kCapRow: id = "caps"; break;
     case ObservationKind::kMove: id = "segments"; break;
     default: return nullptr;
@@ -254,6 +320,10 @@ void LearningFold::Configure(std::shared_ptr<const CampaignPlan> plan) {
   const PlanFrame& frame = impl_->frame;
   if (features != SegmentFeatures(*frame.plan)) impl_->models.erase(H64("segments"));  // first Move: starts anew
   for (auto& [hash, model] : impl_->models) {
+    if (model.budget) {
+      frame.Configure(*model.budget, hash);
+      model.changed = true;
+    }
     if (model.caps) {
       model.caps->Configure(frame.plan);
       model.changed = true;
@@ -278,8 +348,10 @@ void LearningFold::Apply(const Observation& row, std::span<const float> x, std::
   switch (model->kind) {
     case ModelKind::kResponse: model->response->Apply(row, x); break;
     case ModelKind::kCaps: model->caps->Apply(row); break;
-    case ModelKind::kLift: model->lift->Apply(row); break;
+    case ModelKind::kFirstLift:
+    case ModelKind::kLift: impl_->ApplyLift(*model, row); break;
     case ModelKind::kSegments: model->segments->Learn(row.customer, row.old_place, row.new_place); break;
+    case ModelKind::kBudget: model->budget->Apply(row, x); break;
   }
 }
 
@@ -287,7 +359,7 @@ std::vector<PublishedModel> LearningFold::Publish(std::uint64_t version) {
   std::vector<PublishedModel> published;
   for (auto& [hash, model] : impl_->models) {
     if (!model.changed) continue;
-    published.push_back(Frozen(hash, model, version));
+    published.push_back(Frozen(impl_->frame, hash, model, version));
     model.changed = false;
   }
   return published;
@@ -295,7 +367,7 @@ std::vector<PublishedModel> LearningFold::Publish(std::uint64_t version) {
 
 std::vector<PublishedModel> LearningFold::All(std::uint64_t version) const {
   std::vector<PublishedModel> published;
-  for (const auto& [hash, model] : impl_->models) published.push_back(Frozen(hash, model, version));
+  for (const auto& [hash, model] : impl_->models) published.push_back(Frozen(impl_->frame, hash, model, version));
   return published;
 }
 
@@ -310,6 +382,7 @@ void LearningFold::Save(IdHash hash, std::string& out) const {
   if (model.response) model.response->Save(writer);
   if (model.caps) model.caps->Save(writer);
   if (model.lift) model.lift->Save(writer);
+  if (model.budget) model.budget->Save(writer);
   if (model.segments) {
     writer.Text(SegmentFeatures(*impl_->frame.plan));
     model.segments->Save(writer);
@@ -328,7 +401,7 @@ Result<PublishedModel> LearningFold::Read(const CampaignPlan& plan, std::string_
   const PlanFrame frame(std::shared_ptr<const CampaignPlan>(&plan, [](const CampaignPlan*) {}));
   auto model = Decode(frame, id, version, bytes, ResponseLearner::Part::kView);
   if (!model) return tl::unexpected<Error>(std::move(model.error()));
-  return Frozen(H64(id), *model, version);
+  return Frozen(frame, H64(id), *model, version);
 }
 
 std::uint64_t LearningFold::VersionOf(IdHash hash) const {
@@ -358,6 +431,10 @@ std::vector<ModelReport> LearningFold::Reports() const {
     if (model.segments) {
       report.observations = report.labels = static_cast<std::int64_t>(model.segments->moves());
       report.rejected = static_cast<std::int64_t>(model.segments->refused());
+    }
+    if (model.budget) {
+      report.observations = report.labels = model.budget->rows();
+      report.rejected = model.budget->rejected();
     }
     if (model.lift) {
       report.observations = report.labels = model.lift->rows();

@@ -13,4 +13,22 @@ const CapCell* CapView::Find(std::uint32_t segment, ChannelIndex channel) const 
   return found != cells.end() && std::pair(found->segment, found->channel) == key ? &*found : nullptr;
 }
 
+const BudgetView::Period* BudgetView::Find(EventTime begin) const {
+  for (const Period& period : periods) {
+    if (period.begin == begin) return &period;
+  }
+  return nullptr;
+}
+
+std::string_view Name(LiftVerdict verdict) {
+  switch (verdict) {
+    case LiftVerdict::kNothingYet: return "nothing_yet";
+    case LiftVerdict::kUndecided: return "undecided";
+    case LiftVerdict::kHelps: return "helps";
+    case LiftVerdict::kHarms: return "harms";
+    case LiftVerdict::kBrokenSplit: return "broken_split";
+  }
+  return "";
+}
+
 }  // namespace offerstream

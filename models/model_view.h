@@ -3,8 +3,10 @@
 
 #include <array>
 #include <cstdint>
+#include <limits>
 #include <map>
 #include <memory>
+#include <string_view>
 #include <vector>
 
 #include "models/domain/ids.h"
@@ -77,15 +79,72 @@ struct SegmentView {
   std::vector<Macro> macros{};                 ///< ordered by id; at least one once learned
 };
 
-/// Arms' counts and the lift between policy and holdout with its 95 % interval (absolute rates).
+/// An effect treated - control with its 95 % interval for one look; relative figures are NaN when they have no end.
+struct LiftEffect {
+  bool known = false;                          ///< both arms have customers
+  double treated = 0, control = 0;             ///< (adjusted) means
+  double difference = 0, standard_error = 0, low = 0, high = 0;
+  double relative = kUnknown, relative_low = kUnknown, relative_high = kUnknown;  ///< treated / control - 1, Fieller
+  static constexpr double kUnknown = std::numeric_limits<double>::quiet_NaN();
+};
+
+/// What an experiment measures on a customer within the horizon. Values are stored.
+enum class LiftMeasure : std::uint8_t { kVisit = 0, kConversion = 1, kRevenue = 2 };
+inline constexpr std::size_t kLiftMeasures = 3;
+
+/// One measure of one experiment.
+struct LiftOutcome {
+  LiftEffect plain{}, adjusted{};              ///< as counted; with the spend before taken out (CUPED)
+  double theta = 0;                            ///< of the adjustment
+  bool watched = false;                        ///< enough seen for the next three
+  double anytime_low = 0, anytime_high = 0;    ///< around the adjusted effect; hold whenever one looks
+  double log_evidence = 0;                     ///< ln of the e-value against "no effect"
+};
+
+/// What may be said of an experiment.
+enum class LiftVerdict : std::uint8_t { kNothingYet, kUndecided, kHelps, kHarms, kBrokenSplit };
+std::string_view Name(LiftVerdict verdict);
+
+/// One experiment (the whole programme, or a campaign): arms' counts, effects of policy against holdout by intention to
+/// treat, and whether the split was kept.
 struct LiftView {
   std::uint64_t version = 0;
   struct Arm {
     std::int64_t customers = 0, converted = 0;
     double revenue = 0;
+    std::int64_t visited = 0;
+    double cost = 0;                           ///< of reaching them within the horizon
+    double planned = 0;                        ///< planned share of the last allocation epoch; 0 unknown
   };
   std::array<Arm, 3> arms{};                   ///< by Arm: policy, holdout, random
-  double lift = 0, low = 0, high = 0;        ///< difference of conversion rates policy - holdout
+  double lift = 0, low = 0, high = 0;        ///< difference of conversion rates policy - holdout, one look
+  std::array<LiftOutcome, kLiftMeasures> measures{};
+  double sample_ratio_p = 1;                   ///< of the split policy : holdout; below 1e-3: no verdict
+  LiftVerdict verdict = LiftVerdict::kNothingYet;  ///< on revenue when any was seen, else on conversion
+  double cost = 0;                             ///< of the policy arm's impressions, and what was told as campaign cost
+  bool roi_known = false;
+  double incremental_roi = 0, roi_low = 0, roi_high = 0;  ///< (revenue caused x margin - cost) / cost, interval of the effect
+  struct Offer {
+    IdHash offer = 0;
+    LiftEffect conversion{};                   ///< on the offer's product
+  };
+  std::vector<Offer> offers{};                 ///< of the campaign, those with a product
+};
+
+/// A budget: its price, and what was granted to whom.
+struct BudgetView {
+  std::uint64_t version = 0;
+  bool priced = false;                         ///< the market is known well enough for a price
+  double price = 0;                            ///< mu: what a unit of money must earn
+  Micros amount = 0;                           ///< of a period
+  struct Period {
+    EventTime begin = kNever;
+    Micros spent = 0;                          ///< as told
+    std::map<std::uint32_t, Micros> granted{}; ///< in all, by holder; never falls
+  };
+  std::vector<Period> periods{};               ///< the last few, by begin
+  /// Null when the owner does not (or no longer) know the period.
+  const Period* Find(EventTime begin) const;
 };
 
 /// The views a decision fold uses now; missing ones are null. Immutable once adopted; shared between threads.
@@ -93,7 +152,10 @@ struct AdoptedModels {
   std::vector<std::shared_ptr<const ResponseView>> responses{};  ///< by ModelIndex of the plan
   std::shared_ptr<const CapView> caps{};
   std::shared_ptr<const SegmentView> segments{};
-  std::shared_ptr<const LiftView> lift{};
+  std::map<IdHash, std::shared_ptr<const BudgetView>> budgets{};  ///< by BudgetSpec::model
+  std::shared_ptr<const LiftView> lift{};                        ///< of the whole programme
+  /// By CampaignSpec::lift_model; for display alone: nothing is decided by them and no version is accounted.
+  std::map<IdHash, std::shared_ptr<const LiftView>> campaign_lifts{};
 };
 
 }  // namespace offerstream

@@ -31,6 +31,12 @@ void PartitionAccount::Save(ByteWriter& out) const {
   }
   out.Varint(births.size());
   for (const IdHash model : births) out.U64(model);
+  if (leases.empty()) return;   // as before there were budgets
+  out.Varint(leases.size());
+  for (const auto& [budget, lease] : leases) {
+    out.U64(budget);
+    lease.Save(out);
+  }
 }
 
 bool PartitionAccount::Load(ByteReader& in) {
@@ -45,6 +51,13 @@ bool PartitionAccount::Load(ByteReader& in) {
   }
   births.clear();
   for (std::size_t n = in.Count(8); n > 0 && in.ok(); --n) births.push_back(in.U64());
+  leases.clear();
+  if (in.ok() && !in.AtEnd()) {
+    for (std::size_t n = in.Count(90); n > 0 && in.ok(); --n) {
+      const IdHash budget = in.U64();
+      leases[budget].Load(in);
+    }
+  }
   return in.ok() && std::is_sorted(births.begin(), births.end());
 }
 

@@ -5,6 +5,7 @@
 #include <map>
 #include <vector>
 
+#include "models/deciding/budget_book.h"
 #include "models/domain/bytes.h"
 #include "models/domain/ids.h"
 
@@ -18,6 +19,7 @@ struct PartitionAccount {
   std::map<IdHash, std::uint64_t> adopted{};  ///< model -> version
   std::vector<IdHash> births{};       ///< models whose birth this partition has told, ordered
   std::uint32_t plan_epoch = 1;
+  BudgetLeases leases{};            ///< what may still be spent, by the budget's hash
 
   /// Event time is at least `time`: moves max_event_time and the watermark (the largest event time less `lateness`).
   void Advance(EventTime time, Duration lateness);

@@ -65,7 +65,9 @@ class PlanBuilder {
     Segments();
     Attributes();
     plan_->Index();
+    Budgets();
     Offers();
+    plan_->Index();
     Deciding();
     Learning();
     plan_->Index();
@@ -202,6 +204,27 @@ class PlanBuilder {
     for (const std::string& level : attribute.levels) Unique(levels, level, PlaceOf(node, "levels"), "level");
   }
 
+  void Budgets() {
+    std::set<std::string> seen;
+    EachListed(root_.Find("budgets"), [&](const YamlNode& node, std::size_t at) {
+      BudgetSpec budget;
+      budget.id = ReadText(&node, "budgets[].id");
+      Unique(seen, budget.id, PlaceOf(node, "id"), "budget");
+      budget.amount = ReadNumber(&node, "budgets[].amount");
+      budget.period = ReadDuration(&node, "budgets[].period");
+      budget.starts = ReadTime(&node, "budgets[].starts", 0);
+      budget.pace = ReadText(&node, "budgets[].pace") == "asap" ? BudgetPace::kAsap : BudgetPace::kEven;
+      if (node.Find("amount") != nullptr && !(budget.amount > 0)) {
+        mistakes_.Add(PlaceOf(node, "amount"),
+                      fmt::format("budgets[{}].amount: must be above 0; leave the offers of '{}' out to spend nothing", at, budget.id));
+      }
+      plan_->budgets.push_back(std::move(budget));
+    });
+    if (!plan_->budgets.empty() && ReadText(root_.Find("learning"), "learning.adopt") == "never") {
+      mistakes_.Add(root_.Find("budgets")->place, "budgets: money is granted with learned models; learning.adopt must be commit");
+    }
+  }
+
   void Offers() {
     std::vector<std::string> channels, products, outcomes;
     for (const auto& channel : plan_->channels) channels.push_back(channel.id);
@@ -220,6 +243,11 @@ class PlanBuilder {
       offer.ends = ReadTime(&node, "offers[].ends", INT64_MAX);
       offer.repeatable = ReadBool(&node, "offers[].repeatable");
       if (offer.ends <= offer.starts) mistakes_.Add(PlaceOf(node, "ends"), name + ".ends: not after starts");
+      if (const std::string budget = ReadText(&node, "offers[].budget"); !budget.empty()) {
+        std::vector<std::string> budgets;
+        for (const BudgetSpec& known : plan_->budgets) budgets.push_back(known.id);
+        offer.budget = BudgetIndex(Resolve(node, "budget", name, budget, budgets, "budget"));
+      }
       const std::string product = ReadText(&node, "offers[].product");
       if (!product.empty()) offer.product = ProductIndex(Resolve(node, "product", name, product, products, "product"));
       offer.goal = OutcomeIndex(Resolve(node, "goal", name, ReadText(&node, "offers[].goal"), outcomes, "outcome"));
@@ -298,6 +326,17 @@ class PlanBuilder {
     plan_->experiment.random = ReadNumber(experiment, "experiment.random");
     plan_->experiment.salt = ReadText(experiment, "experiment.salt");
     plan_->experiment.horizon = ReadDuration(experiment, "experiment.horizon");
+    plan_->experiment.margin = ReadNumber(experiment, "experiment.margin");
+    plan_->experiment.planned = static_cast<double>(ReadInteger(experiment, "experiment.planned"));
+    std::vector<std::string> campaigns;
+    for (const CampaignSpec& campaign : plan_->campaigns) campaigns.push_back(campaign.id);
+    EachNamed(experiment != nullptr ? experiment->Find("campaigns") : nullptr, [&](const YamlNode::Key& key, const YamlNode& node) {
+      if (std::find(campaigns.begin(), campaigns.end(), key.text) == campaigns.end()) {
+        mistakes_.AddUnknown(key.place, fmt::format("experiment.campaigns: no offer has campaign '{}'", key.text), key.text,
+                             campaigns);
+      }
+      plan_->experiment.campaign_holdout[key.text] = ReadNumber(&node, "experiment.campaigns.*.holdout");
+    });
     if (plan_->experiment.holdout + plan_->experiment.random > 1) {
       mistakes_.Add(experiment->place, "experiment: holdout and random together are above 1");
     }

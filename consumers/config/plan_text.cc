@@ -42,6 +42,11 @@ class PlanWriter {
            &p == &plan_.products.back() ? "]" : ",");
     }
     Offers();
+    for (const BudgetSpec& b : plan_.budgets) {
+      if (&b == &plan_.budgets.front()) Line("budgets:");
+      Line("  - {{ id: {}, amount: {}, period: {}, starts: {}, pace: {} }}", YamlScalar(b.id), b.amount, DurationText(b.period),
+           YamlScalar(FormatTime(b.starts)), b.pace == BudgetPace::kAsap ? "asap" : "even");
+    }
     Line("outcomes:");
     for (const OutcomeSpec& o : plan_.outcomes) {
       Line("  {}: {{ window: {}, value: {} }}", YamlScalar(o.id), DurationText(o.window),
@@ -81,6 +86,7 @@ class PlanWriter {
       if (o.starts != kNever) line += ", starts: " + YamlScalar(FormatTime(o.starts));
       if (o.ends != INT64_MAX) line += ", ends: " + YamlScalar(FormatTime(o.ends));
       line += fmt::format(", repeatable: {}", o.repeatable);
+      if (o.budget.known()) line += ", budget: " + YamlScalar(plan_.budgets[o.budget.value].id);
       if (o.eligible.op != Op::kTrue) line += ", eligible: " + ConditionText(o.eligible);
       Line("{} }}", line);
     }
@@ -131,8 +137,13 @@ class PlanWriter {
     Line("explore: {{ policy: {}, kappa: {}, gamma0: {}, epsilon: {}, lottery: {}, cap_lottery: {}, seed: {} }}",
          kPolicies[static_cast<std::size_t>(e.policy)], e.kappa, e.gamma0, e.epsilon, e.lottery, e.cap_lottery, e.seed);
     const ExperimentSpec& x = plan_.experiment;
-    Line("experiment: {{ holdout: {}, random: {}, salt: {}, horizon: {} }}", x.holdout, x.random, YamlScalar(x.salt),
-         DurationText(x.horizon));
+    std::string campaigns;
+    for (const auto& [id, holdout] : x.campaign_holdout) {
+      campaigns += fmt::format("{}{}: {{ holdout: {} }}", campaigns.empty() ? "" : ", ", YamlScalar(id), holdout);
+    }
+    if (!campaigns.empty()) campaigns = fmt::format(", campaigns: {{ {} }}", campaigns);
+    Line("experiment: {{ holdout: {}, random: {}, salt: {}, horizon: {}, margin: {}, planned: {:.0f}{} }}", x.holdout,
+         x.random, YamlScalar(x.salt), DurationText(x.horizon), x.margin, x.planned, campaigns);
   }
 
   bool Has(FeatureKind kind, std::size_t index = SIZE_MAX) const {

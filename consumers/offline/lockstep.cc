@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "models/deciding/label_resolver.h"
 #include "models/domain/random.h"
 #include "state/partition_state.h"
 
@@ -46,6 +47,7 @@ struct Lockstep::Impl {
       shards.push_back(std::make_unique<Shard>(plan, *options.store, static_cast<std::int32_t>(i),
                                                options.memory_bytes / std::max<std::size_t>(1, options.shards)));
       shards.back()->fold.SetInputSalts(salts);
+      shards.back()->fold.ShareLeases(shards.front()->fold);   // one holder, however many shards
       shards.back()->fold.Follow(options.follow);
     }
     for (std::size_t k = 0; k < std::max<std::size_t>(1, options.observation_partitions); ++k) learners.emplace_back(plan);
@@ -143,7 +145,9 @@ struct Lockstep::Impl {
     }
     if (model.caps) adopted.caps = std::move(model.caps);
     if (model.segments) adopted.segments = std::move(model.segments);
-    if (model.lift) adopted.lift = std::move(model.lift);
+    if (model.budget) adopted.budgets[model.model] = std::move(model.budget);
+    if (model.lift && model.model == LiftModel()) adopted.lift = std::move(model.lift);
+    else if (model.lift) adopted.campaign_lifts[model.model] = std::move(model.lift);
   }
 
   bool RoundIsDue() const {

@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "consumers/config/quantity_text.h"
+#include "models/domain/decision.h"
 #include "models/domain/event_time.h"
 #include "models/domain/random.h"
 
@@ -314,6 +315,15 @@ bool EventBuilder::References(const CompiledTemplate& event, const Record& recor
   if (const auto channel = text(Field::kChannel); !channel.empty()) out.channel = ChannelIndex(channels_.Find(channel));
   if (const auto placement = text(Field::kPlacement); !placement.empty())
     out.placement = PlacementIndex(placements_.Find(placement));
+  if (const auto arm = text(Field::kArm); !arm.empty()) {
+    const bool policy = arm == "policy" || arm == "treatment", holdout = arm == "holdout" || arm == "control";
+    if (!policy && !holdout) return Refuse(Code::kSchema, "arm must be policy (treatment) or holdout (control)");
+    out.arm = static_cast<std::uint8_t>(policy ? Arm::kPolicy : Arm::kHoldout);
+  }
+  if (out.arm != Event::kNoArm || out.kind == EventKind::kCampaignCost) {   // nobody else asks for it
+    if (const auto campaign = text(Field::kCampaignId); !campaign.empty())
+      out.campaign = CampaignIndex(campaigns_.Find(campaign));
+  }
   // An id that is not ours in form names no decision: the answer is joined by its window, as if none were named.
   if (const auto id = text(Field::kDecisionId); !id.empty() && !ParseHex16(id, out.decision_id)) out.decision_id = 0;
   if (const auto currency = text(Field::kCurrency); !currency.empty() && currency != plan_->currency) {

@@ -96,7 +96,7 @@ class EventBuilder {
   std::vector<CompiledTemplate> emits_{};
   std::vector<CompiledCondition> skip_{};
   std::vector<CompiledAttribute> attributes_{};
-  TextTable offers_{}, channels_{}, products_{}, placements_{};
+  TextTable offers_{}, channels_{}, products_{}, campaigns_{}, placements_{};
   TextTable missing_{};
   std::string scratch_[3]{};
   Refusal refusal_{};

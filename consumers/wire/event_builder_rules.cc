@@ -22,6 +22,7 @@ EventBuilder::EventBuilder(std::shared_ptr<const CampaignPlan> plan, std::shared
   index(offers_, plan_->offers);
   index(channels_, plan_->channels);
   index(products_, plan_->products);
+  index(campaigns_, plan_->campaigns);
   for (std::size_t i = 0; i < plan_->decide.placements.size(); ++i)
     placements_.Add(plan_->decide.placements[i], static_cast<std::uint16_t>(i));
   for (const std::string& text : mapping_->attributes.missing) missing_.Add(text, 0);

@@ -40,12 +40,14 @@ enum class Field : std::uint8_t {
   kQuantity,
   kCost,
   kTransactional,
+  kArm,
 };
-inline constexpr std::size_t kFields = 18;
+inline constexpr std::size_t kFields = 19;
 /// Names in mapping files, by Field.
 inline constexpr std::array<std::string_view, kFields> kFieldNames = {
     "event_id", "time",      "customer_id", "kind",     "channel",     "campaign_id",
     "offer_id", "placement", "product_id",  "category", "decision_id", "propensity",
-    "value",    "currency",  "direction",   "quantity", "cost",        "transactional"};
+    "value",    "currency",  "direction",   "quantity", "cost",        "transactional",
+    "arm"};
 
 }  // namespace offerstream

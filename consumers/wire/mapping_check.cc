@@ -88,6 +88,10 @@ bool FieldText(const Event& e, const CampaignPlan& plan, const std::string& fiel
     out = e.direction == Direction::kIn ? "in" : e.direction == Direction::kOut ? "out" : "";
   else if (field == "transactional")
     out = e.transactional ? "true" : "false";
+  else if (field == "campaign_id")
+    out = e.campaign.known() ? plan.campaigns[e.campaign.value].id : "";
+  else if (field == "arm")
+    out = e.arm == Event::kNoArm ? "" : Name(static_cast<Arm>(e.arm));
   else if (field.starts_with("attributes."))
     out = AttributeText(e, plan, std::string_view(field).substr(11), expected);
   else if (field.starts_with("outcomes."))

@@ -142,6 +142,7 @@ void CandidateScorer::Score(std::span<Candidate> candidates) {
     b_[k] = model.calibration_b;
     value_[k] = worth_[c.offer.value];
     cost_[k] = penalty_[c.channel.value];
+    if (!prices_.empty()) cost_[k] += prices_[c.offer.value] * plan_.channels[c.channel.value].cost;
   };
   for (std::size_t k = 0; k < candidates.size(); ++k) {
     const Candidate& c = candidates[k];

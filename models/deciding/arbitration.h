@@ -1,4 +1,4 @@
-// How good and how sure: all candidates of a decision at once, score_a = P_a V_a L_a - U u_n.
+// How good and how sure: all candidates of a decision at once, score_a = P_a V_a L_a - price c_a - U u_n.
 #pragma once
 
 #include <array>
@@ -27,6 +27,8 @@ class CandidateScorer {
   void SetCustomer(std::span<const float> x);
   /// What differs on a channel: x[candidate_begin, d), and `penalty` = U u_n. Call for each channel that is scored.
   void SetChannel(ChannelIndex channel, std::span<const float> rest, double penalty);
+  /// Price of money by offer (its budget's); empty: money costs nothing. Owned by the caller until the next call.
+  void SetPrices(std::span<const double> by_offer) { prices_ = by_offer; }
   /// Candidates get P, its standard error and the score, with the variance of the diagonal; then the best `kExact` by
   /// score the same with the exact one. About 0.3 us for 20 candidates of 64 features. REQUIRES: SetChannel of each.
   void Score(std::span<Candidate> candidates);
@@ -56,6 +58,7 @@ class CandidateScorer {
   std::vector<float> channel_x_;           // by channel: rest_ features
   std::vector<std::uint16_t> channel_used_, channel_count_;  // and which of them are not zero
   std::vector<double> penalty_;            // by channel
+  std::span<const double> prices_{};       // by offer
   std::vector<double> base_z_, base_v_;    // by offer, padded to four
   std::vector<double> worth_;              // by offer: V L
   // By position, padded to four.

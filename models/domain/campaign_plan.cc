@@ -1,8 +1,16 @@
 #include "models/domain/campaign_plan.h"
 
+#include <algorithm>
+#include <cmath>
+
 #include "models/domain/random.h"
 
 namespace offerstream {
+
+Micros MicrosOf(double major) {
+  constexpr double kMicrosPerMajor = 1e6, kRounding = 1e-6;   // what is a whole number but for rounding stays it
+  return static_cast<Micros>(std::ceil(major * kMicrosPerMajor - kRounding));
+}
 
 std::string_view Name(ProfileNumber number) {
   switch (number) {
@@ -62,8 +70,35 @@ void CampaignPlan::Index() {
   index(products, product_by_hash, [](std::size_t i) { return ProductIndex(i); });
   index(offers, offer_by_hash, [](std::size_t i) { return OfferIndex(i); });
   index(attributes, attribute_by_hash, [](std::size_t i) { return AttributeIndex(i); });
+  IndexCampaigns();
+  for (auto& b : budgets) {
+    b.hash = H64(b.id);
+    b.model = H64("budget/" + b.id);
+  }
   model_hashes.clear();
   for (std::size_t m = 0; m < models(); ++m) model_hashes.push_back(H64(ModelId(ModelIndex(m))));
+}
+
+void CampaignPlan::IndexCampaigns() {
+  campaigns.clear();
+  for (std::size_t o = 0; o < offers.size(); ++o) {
+    OfferSpec& offer = offers[o];
+    offer.campaign = CampaignIndex{};
+    if (offer.campaign_id.empty()) continue;
+    auto at = std::find_if(campaigns.begin(), campaigns.end(), [&](const CampaignSpec& c) { return c.id == offer.campaign_id; });
+    if (at == campaigns.end()) {
+      if (campaigns.size() == kCampaignsMax) continue;
+      CampaignSpec campaign;
+      campaign.id = offer.campaign_id;
+      campaign.hash = H64(campaign.id);
+      campaign.lift_model = H64("lift/" + campaign.id);
+      at = campaigns.insert(campaigns.end(), std::move(campaign));
+    }
+    offer.campaign = CampaignIndex(static_cast<std::size_t>(at - campaigns.begin()));
+    at->offers.emplace_back(o);
+    at->starts = std::min(at->starts, offer.starts);
+    at->ends = std::max(at->ends, offer.ends);
+  }
 }
 
 }  // namespace offerstream

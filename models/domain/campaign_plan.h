@@ -23,6 +23,9 @@ inline constexpr std::size_t kPlacementsMax = 8;
 inline constexpr std::size_t kFeaturesMax = 256;
 inline constexpr std::size_t kSegmentDimensionMax = 16;
 inline constexpr std::size_t kCapMax = 50;
+/// Campaigns whose effect is measured; what lies beyond is only part of the programme.
+inline constexpr std::size_t kCampaignsMax = 63;
+inline constexpr std::size_t kBudgetsMax = 64;
 
 /// What a customer-level or context attribute looks like.
 enum class AttributeType : std::uint8_t { kNumber, kCategory, kBool };
@@ -140,6 +143,8 @@ struct OfferSpec {
   double lever = 1.0;                  ///< L in [0, 10]
   EventTime starts = kNever, ends = INT64_MAX;  ///< [starts, ends)
   bool repeatable = true;              ///< false: excluded (ownership) once the customer owns the product
+  CampaignIndex campaign{};            ///< filled by Index(); kNone without one, or past kCampaignsMax
+  BudgetIndex budget{};                ///< what its impressions are paid from; kNone: nothing to pay
   Condition eligible{};
 };
 
@@ -160,11 +165,44 @@ struct ExploreSpec {
   std::uint64_t seed = 1;
 };
 
+/// Offers of one name, measured together; made by Index() in the order of the offers.
+struct CampaignSpec {
+  std::string id{};
+  IdHash hash = 0, lift_model = 0;     ///< lift_model: H64("lift/" + id)
+  std::vector<OfferIndex> offers{};
+  EventTime starts = INT64_MAX, ends = kNever;  ///< around its offers' schedules
+};
+
+/// How fast a budget is spent.
+enum class BudgetPace : std::uint8_t {
+  kEven,   ///< over the whole period with the decisions as they come, each at the price that makes it last
+  kAsap,   ///< no price: until it is gone
+};
+
+/// Money for impressions.
+struct BudgetSpec {
+  std::string id{};
+  IdHash hash = 0, model = 0;          ///< model: H64("budget/" + id)
+  double amount = 0;                   ///< major units a period; > 0
+  Duration period = 30 * 86'400'000LL;
+  EventTime starts = 0;                ///< begin of the first period; before it nothing may be spent
+  BudgetPace pace = BudgetPace::kEven;
+
+  /// Begin of the period that holds `at`; kNever before the first.
+  EventTime PeriodAt(EventTime at) const { return at < starts ? kNever : at - (at - starts) % period; }
+};
+
+/// Rounded up, so that what is counted is never less than what is spent.
+Micros MicrosOf(double major);
+
 /// Shares of customers in the holdout and random arms, by salted hash.
 struct ExperimentSpec {
   double holdout = 0.05, random = 0.01;
   std::string salt = "offerstream";
   Duration horizon = 28 * 86'400'000LL;  ///< lift outcome: converted within this after enrolment
+  double margin = 1;                   ///< of revenue, for the incremental return
+  double planned = 20'000;             ///< customers at which the any-time interval is tightest
+  std::map<std::string, double> campaign_holdout{};  ///< a campaign's own holdout, of customers outside the programme's
 };
 
 /// Bits of kinds that trigger a decision: 1 << EventKind.
@@ -209,6 +247,8 @@ struct CampaignPlan {
   std::vector<ChannelSpec> channels{};
   std::vector<ProductSpec> products{};
   std::vector<OfferSpec> offers{};
+  std::vector<BudgetSpec> budgets{};
+  std::vector<CampaignSpec> campaigns{};  ///< made by Index()
   std::vector<OutcomeSpec> outcomes{};   ///< "click" and "conversion" are always there, in this order (indices 0, 1)
   std::vector<AttributeSpec> attributes{};
   FeatureSchema features{};
@@ -244,6 +284,9 @@ struct CampaignPlan {
   /// Fills hashes and lookup tables from ids; call once after building. With consent.from_attributes it also declares
   /// the attributes consent_<channel> (bool) that the plan does not declare itself.
   void Index();
+
+ private:
+  void IndexCampaigns();
 };
 
 }  // namespace offerstream

@@ -17,6 +17,7 @@ CustomerProfile::CustomerProfile(std::pmr::memory_resource* pool)
       last_decision(pool),
       attributes(pool),
       owned(pool),
+      enrolments(pool),
       place(pool) {}
 
 }  // namespace offerstream

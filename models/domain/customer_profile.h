@@ -95,6 +95,21 @@ class AttributeSlot {
   std::array<std::uint16_t, 4> bits_{};   // in quarters: a whole one would align the slot to eight
 };
 
+/// Arm not known any more (rows of the first version): the hash of the current plan says.
+inline constexpr std::uint8_t kArmUnknown = 0xff;
+
+/// An experiment the customer is in until the horizon: a campaign's, or the programme's (campaign not known).
+struct Enrolment {
+  EventTime at = kNever;
+  Money value = 0;                   ///< revenue since
+  double pre_value = 0;              ///< decayed value at enrolment, major units
+  double cost = 0;                   ///< of its impressions since, major units
+  std::uint32_t allocation = 0;      ///< planned shares it was enrolled under (Experiment)
+  std::uint16_t conversions = 0, visits = 0;
+  CampaignIndex campaign{};
+  std::uint8_t arm = kArmUnknown;    ///< Arm; kept until the horizon whatever the plan says
+};
+
 /// Named limits of one customer; past them the oldest entry goes and `truncated` counts it.
 inline constexpr std::size_t kExposuresMax = 512;
 inline constexpr std::size_t kSeenEventsMax = 4096;
@@ -136,21 +151,23 @@ struct CustomerProfile {
   PooledArray<EventTime> last_decision;        ///< by PlacementIndex as far as one was made; see LastDecision
   PooledArray<AttributeSlot> attributes;       ///< ordered by attribute index
   PooledArray<OwnedProduct> owned;             ///< ordered by product hash
+  PooledArray<Enrolment> enrolments;           ///< open ones; the programme's first
   EventTime first_seen = kNever, last_event = kNever;
   EventTime last_transaction = kNever, last_click = kNever;
-  EventTime enrolled = kNever;       ///< first decision trigger: lift horizon runs from here
-  Money lift_value = 0;
-  double pre_value = 0;              ///< decayed value at enrolment, major units
+  EventTime enrolled = kNever;       ///< in the programme: first decision
+  std::uint64_t enrolled_in = 0;     ///< bit per campaign of the plan it has ever been enrolled in
   DecayedSums orders{}, value{}, deposits{}, withdrawals{}, engagement{};
   [[no_unique_address]] ToldPlace place;   // what follows fills its last word
   std::uint32_t truncated = 0;
-  std::uint32_t lift_conversions = 0;
-  bool lift_open = false;            ///< the lift row of the enrolment is still due
 
   /// `pool` outlives the profile.
   explicit CustomerProfile(std::pmr::memory_resource* pool);
   CustomerProfile() : CustomerProfile(std::pmr::get_default_resource()) {}
 
+  /// The programme's open enrolment; null when there is none.
+  const Enrolment* Programme() const {
+    return enrolments.empty() || enrolments[0].campaign.known() ? nullptr : enrolments.data();
+  }
   /// When the placement last had a decision; kNever.
   EventTime LastDecision(PlacementIndex placement) const {
     return placement.value < last_decision.size() ? last_decision[placement.value] : kNever;

@@ -58,6 +58,9 @@ struct Event {
   ChannelIndex channel{};
   ProductIndex product{};
   PlacementIndex placement{};       ///< kNone: every placement (a request without one)
+  CampaignIndex campaign{};         ///< as named by the event
+  std::uint8_t arm = kNoArm;        ///< an experiment of others: the arm (Arm) the customer was put in for `campaign`
+  static constexpr std::uint8_t kNoArm = 0xff;
   IdHash offer_hash = 0, product_hash = 0;
   double propensity = 0;            ///< logged propensity of a foreign policy; 0 = none
   bool has_value = false;

@@ -27,6 +27,8 @@ using ProductIndex = PlanIndex<struct ProductTag>;
 using PlacementIndex = PlanIndex<struct PlacementTag>;
 using AttributeIndex = PlanIndex<struct AttributeTag>;
 using OutcomeIndex = PlanIndex<struct OutcomeTag>;
+using CampaignIndex = PlanIndex<struct CampaignTag>;
+using BudgetIndex = PlanIndex<struct BudgetTag>;
 /// A response model: one per offer and outcome. Index = offer * outcomes + outcome (CampaignPlan::ModelOf).
 using ModelIndex = PlanIndex<struct ModelTag>;
 
@@ -45,6 +47,9 @@ inline constexpr EventTime kNever = INT64_MIN;
 
 /// Money in minor units of the configured currency (cents), exact.
 using Money = std::int64_t;
+
+/// Money of budgets, in millionths of the major unit: an impression may cost a fraction of a cent.
+using Micros = std::int64_t;
 
 /// A partition's transaction number: grows by one with each transaction the partition is in.
 using TxnSeq = std::uint64_t;

@@ -18,6 +18,9 @@ enum class ObservationKind : std::uint8_t {
   kMove = 4,      ///< a customer's coordinates changed
   kLiftRow = 5,   ///< a customer's outcome since enrolment, by arm
   kBirth = 6,     ///< sibling prior of a model nobody has published yet; features = m0[d], variance[d], F[kLabelCutsMax]
+  kCost = 7,      ///< a campaign's cost that belongs to no customer
+  kSpend = 8,     ///< a budget's holder (segment) in a period (exposure): decisions (n), impressions (to), spent (value) and
+                  ///< given back (delay) since the last one, Micros; wants more (instant); features = score per cost
 };
 
 /// A customer's segment coordinates as last told to the segment owner.
@@ -31,9 +34,9 @@ struct Coordinates {
 /// All kinds share one flat record; a kind uses the fields its comment names, the others stay at their defaults.
 struct Observation {
   ObservationKind kind = ObservationKind::kInterval;
-  IdHash model = 0;              ///< H64 of the model id: "offer/outcome", "caps", "segments", "lift"
+  IdHash model = 0;              ///< H64 of the model id: "offer/outcome", "caps", "segments", "lift", "lift/campaign"
   EventTime time = kNever;       ///< event time of the label (when the interval or window closed, or the conversion came)
-  std::uint64_t exposure = 0;    ///< Interval, Mature, CapRow: exposure id
+  std::uint64_t exposure = 0;    ///< Interval, Mature, CapRow: exposure id; LiftRow: bit per offer of the campaign converted on
   std::uint32_t x_begin = 0;     ///< Interval, Mature: features of decision time, in the batch's arena; Birth: the prior
   std::uint32_t x_size = 0;
   float y = 0;                   ///< the label: 0 or 1
@@ -42,9 +45,9 @@ struct Observation {
   Money value = 0;               ///< Mature: revenue; CapRow: value of the offer's goal (rows of its goal outcome; others 0); LiftRow: revenue
   double served_logit = 0;       ///< Mature: the model's moderated logit at decision time; CapRow: calibrated logit o_i at n = 1
   double probability = 0;        ///< Mature: the calibrated probability said at decision time
-  double propensity = 0;         ///< Mature: of the choice that led here (0 = unknown)
-  std::uint32_t n = 0;           ///< Mature, CapRow: ordinal of the impression in its window
-  std::uint32_t segment = 0;     ///< stable segment id at decision time (0 = none)
+  double propensity = 0;         ///< Mature: of the choice that led here (0 = unknown); LiftRow: planned share of its arm
+  std::uint32_t n = 0;           ///< Mature, CapRow: ordinal of the impression in its window; LiftRow: visits
+  std::uint32_t segment = 0;     ///< stable segment id at decision time (0 = none); LiftRow: allocation epoch
   std::uint16_t channel = 0xffff;///< plan index of the channel (stored as its hash)
   std::uint16_t outcome = 0xffff;///< CapRow: plan index of the outcome
   std::uint8_t arm = 0;          ///< Mature, LiftRow: Arm
@@ -52,6 +55,7 @@ struct Observation {
   bool unsubscribed = false;     ///< CapRow: unsubscribe or complaint answered this impression
   bool instant = false;          ///< history with a known answer
   double pre_value = 0;          ///< LiftRow: spend before enrolment
+  double cost = 0;               ///< LiftRow: of reaching the customer, major units; Cost: the amount; Spend: spent
   IdHash customer = 0;           ///< Move: H64 of the customer id (keyed, no personal data)
   Coordinates old_place{};       ///< Move: as told before (micro 0: the first time)
   Coordinates new_place{};       ///< Move

@@ -38,8 +38,9 @@ enum Field : std::uint32_t {
   kOldPlace = 1u << 20,
   kNewPlace = 1u << 21,
   kYOther = 1u << 22,
+  kCost = 1u << 23,
 };
-constexpr std::uint32_t kKnownFields = (1u << 23) - 1;
+constexpr std::uint32_t kKnownFields = (1u << 24) - 1;
 constexpr std::size_t kOutcomesListed = 250;
 
 bool Empty(const Coordinates& c) { return c.micro == 0 && c.time == kNever && c.epoch == 0 && c.z.empty(); }
@@ -67,6 +68,7 @@ std::uint32_t FieldsOf(const Observation& o) {
   add(o.unsubscribed, kUnsubscribed);
   add(o.instant, kInstant);
   add(!IsZero(o.pre_value), kPreValue);
+  add(!IsZero(o.cost), kCost);
   add(o.customer != 0, kCustomer);
   add(!Empty(o.old_place), kOldPlace);
   add(!Empty(o.new_place), kNewPlace);
@@ -144,6 +146,7 @@ void PutRow(const ObservationBatch& batch, const Observation& o, const Dictionar
   if (fields & kOldPlace) PutPlace(out, o.old_place);
   if (fields & kNewPlace) PutPlace(out, o.new_place);
   if (fields & kYOther) out.F32(o.y);
+  if (fields & kCost) out.F64(o.cost);
 }
 
 // A transaction's rows are more than the caches hold and a model's lie scattered among them: memory a few rows ahead.
@@ -198,7 +201,7 @@ class Reader {
   void Row(Observation& o, std::uint64_t& previous_time) {
     const std::uint8_t kind = in_.U8();
     const std::uint64_t fields = in_.Varint();
-    if (kind < 1 || kind > static_cast<std::uint8_t>(ObservationKind::kBirth) || (fields & ~std::uint64_t{kKnownFields})) {
+    if (kind < 1 || kind > static_cast<std::uint8_t>(ObservationKind::kSpend) || (fields & ~std::uint64_t{kKnownFields})) {
       return in_.Fail();
     }
     o.kind = static_cast<ObservationKind>(kind);
@@ -230,6 +233,7 @@ class Reader {
     if (fields & kNewPlace) GetPlace(in_, o.new_place);
     if (fields & kYOne) o.y = 1;
     if (fields & kYOther) o.y = in_.F32();
+    if (fields & kCost) o.cost = in_.F64();
   }
 
   static std::array<std::uint16_t, 256> None() {

@@ -31,18 +31,14 @@ class Reader {
     if (groups & kOrders) Sums(p_.orders);
     if (groups & kAttributes) Attributes();
     if (groups & kDecisions) Decisions();
-    p_.lift_open = (groups & kLiftOpen) != 0;
-    if (groups & kLift) {
-      p_.lift_conversions = static_cast<std::uint32_t>(in_.Varint());
-      p_.lift_value = in_.ZigZag();
-      p_.pre_value = in_.F64();
-    }
+    if (groups & (kLiftOpen | kLift)) FirstEnrolment(groups);
     if (groups & kDeposits) Sums(p_.deposits);
     if (groups & kWithdrawals) Sums(p_.withdrawals);
     if (groups & kEngagement) Sums(p_.engagement);
     if (groups & kPlace) Place();
     if (groups & kTruncated) p_.truncated = static_cast<std::uint32_t>(in_.Varint());
     if (groups & kOwned) Owned();
+    if (groups & kEnrolments) Enrolments();
     return in_.ok() && in_.AtEnd();
   }
 
@@ -227,6 +223,55 @@ class Reader {
     for (std::size_t i = 0; i < count && in_.ok(); ++i) {
       const IdHash product = in_.U64();
       p_.owned.push_back({product, GetTime(in_)});
+    }
+  }
+
+  // As rows of before there were campaigns have it; what a closed one left behind says nothing any more.
+  void FirstEnrolment(std::uint64_t groups) {
+    Enrolment e;
+    e.at = p_.enrolled;
+    if (groups & kLift) {
+      e.conversions = static_cast<std::uint16_t>(std::min<std::uint64_t>(in_.Varint(), 0xffff));
+      e.value = in_.ZigZag();
+      e.pre_value = in_.F64();
+    }
+    if (groups & kLiftOpen) p_.enrolments.push_back(e);
+  }
+
+  void Enrolments() {
+    std::array<CampaignIndex, 256> campaign{};
+    const std::uint8_t known = in_.U8();
+    if (known > kCampaignsMax) return in_.Fail();
+    for (std::size_t i = 0; i < known && in_.ok(); ++i) {
+      const IdHash hash = in_.U64();
+      for (std::size_t c = 0; c < plan_.campaigns.size(); ++c) {
+        if (plan_.campaigns[c].hash == hash) campaign[i] = CampaignIndex(c);
+      }
+      if (campaign[i].known()) p_.enrolled_in |= std::uint64_t{1} << campaign[i].value;
+    }
+    const std::size_t count = in_.Count(7);
+    if (count > kCampaignsMax + 1) return in_.Fail();
+    double before = 0;
+    for (std::size_t i = 0; i < count && in_.ok(); ++i) {
+      Enrolment e;
+      const std::uint8_t position = in_.U8();
+      if (position != kDictionaryNone && position >= known) return in_.Fail();
+      if (position != kDictionaryNone) e.campaign = campaign[position];
+      const std::uint8_t parts = in_.U8();
+      e.arm = in_.U8();
+      if (e.arm > 2 && e.arm != kArmUnknown) return in_.Fail();
+      e.allocation = in_.U32();
+      e.at = parts & kOwnTime ? GetTime(in_) : p_.enrolled;
+      if (parts & kOwnBefore) before = in_.F64();
+      e.pre_value = before;
+      if (parts & kEnrolledValue) e.value = in_.ZigZag();
+      if (parts & kEnrolledCost) e.cost = in_.F64();
+      if (parts & kEnrolledAnswers) {
+        e.conversions = static_cast<std::uint16_t>(in_.Varint());
+        e.visits = static_cast<std::uint16_t>(in_.Varint());
+      }
+      // A campaign the plan has dropped goes.
+      if (e.campaign.known() || position == kDictionaryNone) p_.enrolments.push_back(e);
     }
   }
 

@@ -37,8 +37,18 @@ enum Group : std::uint32_t {
   kPlace = 1u << 13,
   kTruncated = 1u << 14,
   kOwned = 1u << 15,
+  kEnrolments = 1u << 16,
 };
-inline constexpr std::uint32_t kKnownGroups = (1u << 16) - 1;
+inline constexpr std::uint32_t kKnownGroups = (1u << 17) - 1;
+
+/// What follows of an experiment. Stored: add at the end, never renumber.
+enum EnrolmentPart : std::uint8_t {
+  kOwnTime = 1,          ///< another one than the programme's
+  kEnrolledValue = 2,
+  kEnrolledCost = 4,
+  kEnrolledAnswers = 8,
+  kOwnBefore = 16,       ///< spend before: another one than the entry's before (of the first: than 0)
+};
 
 /// Parts of a channel's profile.
 enum ChannelPart : std::uint8_t {

@@ -59,17 +59,13 @@ class Writer {
     if (groups & kOrders) Sums(p_.orders);
     if (groups & kAttributes) Attributes();
     if (groups & kDecisions) Decisions();
-    if (groups & kLift) {
-      out_.Varint(p_.lift_conversions);
-      out_.ZigZag(p_.lift_value);
-      out_.F64(p_.pre_value);
-    }
     if (groups & kDeposits) Sums(p_.deposits);
     if (groups & kWithdrawals) Sums(p_.withdrawals);
     if (groups & kEngagement) Sums(p_.engagement);
     if (groups & kPlace) Place();
     if (groups & kTruncated) out_.Varint(p_.truncated);
     if (groups & kOwned) Owned();
+    if (groups & kEnrolments) Enrolments();
   }
 
  private:
@@ -84,14 +80,13 @@ class Writer {
     add(!Empty(p_.orders), kOrders);
     add(!p_.attributes.empty(), kAttributes);
     add(std::any_of(p_.last_decision.begin(), p_.last_decision.end(), [](EventTime t) { return t != kNever; }), kDecisions);
-    add(p_.lift_open, kLiftOpen);
-    add(p_.lift_conversions != 0 || p_.lift_value != 0 || !IsZero(p_.pre_value), kLift);
     add(!Empty(p_.deposits), kDeposits);
     add(!Empty(p_.withdrawals), kWithdrawals);
     add(!Empty(p_.engagement), kEngagement);
     add(!Empty(p_.place), kPlace);
     add(p_.truncated != 0, kTruncated);
     add(!p_.owned.empty(), kOwned);
+    add(p_.enrolled_in != 0 || !p_.enrolments.empty(), kEnrolments);
     return groups;
   }
 
@@ -262,6 +257,43 @@ class Writer {
     for (const OwnedProduct& o : p_.owned) {
       out_.U64(o.product);
       PutTime(out_, o.since);
+    }
+  }
+
+  // The campaigns it has ever been enrolled in by hash, and the open enrolments by position in that list.
+  void Enrolments() {
+    std::array<std::uint8_t, kCampaignsMax> position{};
+    std::uint8_t count = 0;
+    const std::size_t known = std::min(plan_.campaigns.size(), kCampaignsMax);
+    for (std::size_t c = 0; c < known; ++c) {
+      if ((p_.enrolled_in >> c & 1) != 0) position[c] = count++;
+    }
+    out_.U8(count);
+    for (std::size_t c = 0; c < known; ++c) {
+      if ((p_.enrolled_in >> c & 1) != 0) out_.U64(plan_.campaigns[c].hash);
+    }
+    out_.Varint(p_.enrolments.size());
+    double before = 0;
+    for (const Enrolment& e : p_.enrolments) {
+      unsigned parts = 0;
+      if (e.at != p_.enrolled) parts |= kOwnTime;
+      if (e.value != 0) parts |= kEnrolledValue;
+      if (!IsZero(e.cost)) parts |= kEnrolledCost;
+      if (e.conversions != 0 || e.visits != 0) parts |= kEnrolledAnswers;
+      if (std::bit_cast<std::uint64_t>(e.pre_value) != std::bit_cast<std::uint64_t>(before)) parts |= kOwnBefore;
+      before = e.pre_value;
+      out_.U8(e.campaign.value < known ? position[e.campaign.value] : kDictionaryNone);
+      out_.U8(static_cast<std::uint8_t>(parts));
+      out_.U8(e.arm);
+      out_.U32(e.allocation);
+      if (parts & kOwnTime) PutTime(out_, e.at);
+      if (parts & kOwnBefore) out_.F64(e.pre_value);
+      if (parts & kEnrolledValue) out_.ZigZag(e.value);
+      if (parts & kEnrolledCost) out_.F64(e.cost);
+      if (parts & kEnrolledAnswers) {
+        out_.Varint(e.conversions);
+        out_.Varint(e.visits);
+      }
     }
   }
 

@@ -41,6 +41,24 @@ std::string Kept(const std::string& name, const std::string& now) {
   return FromHex(hex);
 }
 
+TEST(StoredBytes, ProfileRowsOfBeforeThereWereCampaigns) {
+  const auto plan = samples::Plan();
+  for (std::uint64_t seed : {1, 7, 12}) {
+    const CustomerProfile p = samples::Profile(*plan, seed);
+    CustomerProfile q;
+    ASSERT_TRUE(DecodeProfile(*plan, Kept("profile-first-" + std::to_string(seed), ""), q));
+    EXPECT_EQ(q.as_of, 5u);
+    EXPECT_EQ(q.value.d90, p.value.d90);
+    ASSERT_EQ(q.enrolments.size(), p.enrolments.size());
+    if (p.Programme() == nullptr) continue;
+    EXPECT_EQ(q.Programme()->at, p.enrolled);
+    EXPECT_EQ(q.Programme()->conversions, p.Programme()->conversions);
+    EXPECT_EQ(q.Programme()->value, p.Programme()->value);
+    EXPECT_EQ(q.Programme()->pre_value, p.Programme()->pre_value);
+    EXPECT_EQ(q.Programme()->arm, kArmUnknown);
+  }
+}
+
 TEST(StoredBytes, ProfileRowsOfVersion1) {
   const auto plan = samples::Plan();
   for (std::uint64_t seed : {1, 7, 12}) {

@@ -1,10 +1,12 @@
 #include <gtest/gtest.h>
+#include <time.h>
 
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -58,6 +60,38 @@ TEST_F(ReplayTest, GivesTheSameBytesTwiceAndForAnyNumberOfShardsAndObservationPa
     for (const std::string file : {"d", "c", "m", "p"})
       EXPECT_EQ(Bytes(In(file + "11")), Bytes(In(file + tag))) << file << tag;
   }
+}
+
+TEST_F(ReplayTest, BudgetsAreHeldAndGiveTheSameBytesForAnyNumberOfShards) {
+  // The offers of the demo, paid from one budget.
+  std::string config = Bytes(kSource + "/deploy/demo/offerstream.yaml");
+  for (std::size_t at = 0; (at = config.find("value: 40", at)) != std::string::npos; at += 20) config.insert(at, "budget: b, ");
+  config += "\nbudgets: [ { id: b, amount: 30, period: 7d } ]\n";
+  std::ofstream(In("paid.yaml")) << config;
+  ASSERT_EQ(Simulate("events", ""), 0);
+  for (const std::string tag : {"1", "4"}) {
+    ASSERT_EQ(RunProgram("replay -c " + In("paid.yaml").string() + " --shards " + tag + " --observation-partitions " + tag + " --decisions " +
+                         In("d" + tag).string() + " --models " + In("m" + tag).string() + " --report " + In("r" + tag).string() + " " +
+                         In("events").string()), 0);
+  }
+  EXPECT_EQ(Bytes(In("d1")), Bytes(In("d4")));
+  EXPECT_EQ(Bytes(In("m1")), Bytes(In("m4")));
+  std::map<std::string, double> spent;   // by week of the year, as periods begin on Thursdays since 1970
+  std::ifstream decisions(In("d1"));
+  std::size_t refused = 0, priced = 0;
+  for (std::string line; std::getline(decisions, line);) {
+    refused += line.find("\"stage\":\"budget\"") != std::string::npos ? 1 : 0;
+    const auto cost = line.find("\"cost\":"), price = line.find("\"price\":"), time = line.find("\"event_time\":\"");
+    if (line.find("\"offer\":{") == std::string::npos || cost == std::string::npos) continue;
+    priced += std::strtod(line.c_str() + price + 8, nullptr) > 0 ? 1 : 0;
+    std::tm date{};
+    strptime(line.c_str() + time + 14, "%Y-%m-%dT%H:%M:%S", &date);
+    spent[std::to_string(timegm(&date) / (7 * 86'400))] += std::strtod(line.c_str() + cost + 7, nullptr);
+  }
+  ASSERT_GE(spent.size(), 2u);
+  for (const auto& [week, sum] : spent) EXPECT_LE(sum, 30 + 1e-6) << week;
+  EXPECT_GT(priced, 100u);
+  EXPECT_GT(refused + priced, 100u);
 }
 
 TEST_F(ReplayTest, RefusesAMissingFileAndABrokenConfigurationWithTheirExitCodes) {

@@ -39,7 +39,11 @@ class FieldText {
 inline std::string TextOf(const CustomerProfile& p) {
   FieldText t;
   t << "due" << p.next_due << " seen" << p.first_seen << p.last_event << p.last_transaction << p.last_click;
-  t << "\nlift" << p.enrolled << int{p.lift_open} << p.lift_conversions << p.lift_value << p.pre_value;
+  t << "\nlift" << p.enrolled << p.enrolled_in;
+  for (const Enrolment& e : p.enrolments) {
+    t << "\nenrolled" << e.campaign.value << e.at << e.value << e.pre_value << e.cost << e.allocation << e.conversions << e.visits
+      << int{e.arm};
+  }
   t << "\nsums" << p.orders << p.value << p.deposits << p.withdrawals << p.engagement << p.truncated;
   t << "\nplace" << p.place.micro << p.place.time << p.place.epoch;
   for (const float z : p.place.z) t << double{z};

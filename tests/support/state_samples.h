@@ -43,10 +43,13 @@ inline void FillProfile(const CampaignPlan& plan, Draws& draws, CustomerProfile&
   p.channels.Clear();
   p.next_due = coin() ? INT64_MAX : time();
   for (EventTime* t : {&p.first_seen, &p.last_event, &p.last_transaction, &p.last_click, &p.enrolled}) *t = time();
-  p.lift_open = coin();
-  if (coin()) p.lift_conversions = static_cast<std::uint32_t>(draws.Below(5));
-  if (coin()) p.lift_value = static_cast<Money>(draws.Below(100'000)) - 50'000;
-  if (coin()) p.pre_value = draws.Normal();
+  const bool open = coin();
+  Enrolment programme;
+  programme.at = p.enrolled;
+  if (coin()) programme.conversions = static_cast<std::uint16_t>(draws.Below(5));
+  if (coin()) programme.value = static_cast<Money>(draws.Below(100'000)) - 50'000;
+  if (coin()) programme.pre_value = draws.Normal();
+  if (open) p.enrolments.push_back(programme);
   for (DecayedSums* s : {&p.orders, &p.value, &p.deposits, &p.withdrawals, &p.engagement}) sums(*s);
   if (coin()) p.place.Tell({draws.Bits(), time(), {0.5f, -0.0f, 1.0f}, 7});
   if (coin()) p.truncated = static_cast<std::uint32_t>(draws.Below(1000));

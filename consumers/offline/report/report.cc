@@ -2,6 +2,7 @@
 
 #include "consumers/offline/report/json_text.h"
 #include "consumers/offline/report/report_sections.h"
+#include "consumers/wire/experiment_json.h"
 
 namespace offerstream {
 
@@ -24,6 +25,9 @@ std::string ReportJson(const ReportParts& p) {
       {"churn", p.study == nullptr ? "" : report::ChurnJson(p.study->churn())},
       {"preferences", p.study == nullptr ? "" : report::PreferencesJson(p.study->preferences(), p.study->now())},
       {"experiment", report::ExperimentJson(p.adopted.lift.get())},
+      {"experiments", ExperimentsJson(p.plan, &p.adopted)},
+      {"campaigns", CampaignsJson(p.plan, &p.adopted)},
+      {"budgets", BudgetsJson(p.plan, p.adopted)},
   };
   std::string out = "{";
   for (const auto& [name, json] : fields) {

@@ -50,8 +50,8 @@ TEST(Config, TenMistakesAreToldAtOnceEachAtItsLineAndColumn) {
       "  push: { cap: { start: 9, max: 5 } }\n"  // 7: start above max
       "offers:\n"
       "  - { id: a, channels: [pusch] }\n"                                  // 8: bad reference
-      "  - { id: b, eligible: { attribute: age, min: 18 }, budget: b1 }\n"  // 9, 10: undeclared attribute, not yet
-      "budgets: []\n"                                                       // 11: not yet
+      "  - { id: b, eligible: { attribute: age, min: 18 }, budget: wintr }\n"  // 9, 10: undeclared attribute, unknown
+      "budgets: [ { id: winter, amount: 0 } ]\n"                            // 11: nothing to spend
       "explore: { policy: gredy }\n";                                       // 12: no such choice
   const std::vector<std::string> expected = {
       "c.yaml:1:10: version: 2 is out of range, 1 to 1",
@@ -63,12 +63,50 @@ TEST(Config, TenMistakesAreToldAtOnceEachAtItsLineAndColumn) {
       "c.yaml:7:25: channels.push.cap.start: 9 is above cap.max 5",
       "c.yaml:9:25: offers[0].channels[0]: no channel 'pusch'; did you mean 'push'?",
       "c.yaml:10:37: eligible.attribute: 'age' is not declared in features.attributes",
-      "c.yaml:10:53: offers[1].budget: budgets are not supported yet",
-      "c.yaml:11:1: budgets: budgets are not supported yet",
+      "c.yaml:10:61: offers[1].budget: no budget 'wintr'; did you mean 'winter'?",
+      "c.yaml:11:34: budgets[0].amount: must be above 0; leave the offers of 'winter' out to spend nothing",
       "c.yaml:12:20: explore.policy: one of inverse_gap, squarecb, epsilon_greedy, thompson, greedy, uniform is wanted, not "
       "'gredy'; did you mean 'greedy'?",
   };
   EXPECT_EQ(MistakesOf(text), expected);
+}
+
+TEST(Config, MistakesOfBudgetsAndExperimentsAreTold) {
+  const std::string offers = "version: 1\nchannels: { push: { cost: 0.1 } }\noffers: [ { id: a, campaign: winter, budget: b } ]\n";
+  EXPECT_EQ(MistakesOf(offers + "budgets: [ { id: b, amount: -5 } ]\n").size(), 2u);   // out of range, and not above 0
+  EXPECT_EQ(MistakesOf(offers + "budgets: [ { id: b, amount: 5 }, { id: b, amount: 5 } ]\n"),
+            std::vector<std::string>{"c.yaml:4:40: budget 'b' is given twice"});
+  EXPECT_EQ(MistakesOf(offers + "budgets: [ { id: b, amount: 5, pace: evn } ]\n"),
+            std::vector<std::string>{"c.yaml:4:38: budgets[0].pace: one of even, asap is wanted, not 'evn'; did you mean 'even'?"});
+  EXPECT_EQ(MistakesOf(offers + "budgets: [ { id: b, amount: 5 } ]\nlearning: { adopt: never }\n"),
+            std::vector<std::string>{"c.yaml:4:10: budgets: money is granted with learned models; learning.adopt must be commit"});
+  EXPECT_EQ(MistakesOf(offers + "budgets: [ { id: b, amount: 5 } ]\nexperiment: { campaigns: { wintr: { holdout: 0.1 } } }\n"),
+            std::vector<std::string>{
+                "c.yaml:5:28: experiment.campaigns: no offer has campaign 'wintr'; did you mean 'winter'?"});
+}
+
+TEST(Config, BudgetsAndExperimentsSurviveThePlansText) {
+  const std::string text =
+      "version: 1\nchannels: { push: { cost: 0.1 } }\noffers: [ { id: a, campaign: winter, budget: b }, { id: c, campaign: spring } ]\n"
+      "budgets: [ { id: b, amount: 2500.5, period: 7d, starts: 2026-01-05, pace: asap } ]\n"
+      "experiment: { margin: 0.3, planned: 5000, campaigns: { spring: { holdout: 0.25 } } }\n";
+  const auto first = ParseConfig(text, "c.yaml");
+  ASSERT_TRUE(first.errors.empty()) << first.errors.front().Text();
+  const auto again = ParseConfig(first.config->plan->text, "plan");
+  ASSERT_TRUE(again.errors.empty()) << again.errors.front().Text();
+  const CampaignPlan& plan = *again.config->plan;
+  EXPECT_EQ(plan.text, first.config->plan->text);
+  ASSERT_EQ(plan.budgets.size(), 1u);
+  EXPECT_EQ(plan.budgets[0].amount, 2500.5);
+  EXPECT_EQ(plan.budgets[0].period, 7 * Duration{86'400'000});
+  EXPECT_EQ(plan.budgets[0].pace, BudgetPace::kAsap);
+  EXPECT_EQ(plan.budgets[0].PeriodAt(plan.budgets[0].starts + 8 * Duration{86'400'000}), plan.budgets[0].starts + 7 * Duration{86'400'000});
+  EXPECT_EQ(plan.budgets[0].PeriodAt(plan.budgets[0].starts - 1), kNever);
+  EXPECT_EQ(plan.offers[0].budget, BudgetIndex(0));
+  EXPECT_FALSE(plan.offers[1].budget.known());
+  EXPECT_EQ(plan.experiment.campaign_holdout.at("spring"), .25);
+  EXPECT_EQ(plan.experiment.margin, .3);
+  EXPECT_EQ(plan.experiment.planned, 5000);
 }
 
 TEST(Config, YamlThatIsNoneIsAMistakeAtItsPlace) {

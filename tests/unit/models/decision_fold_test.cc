@@ -240,7 +240,7 @@ TEST(DecisionFold, LiftRowTellsArmAndOutcomeOnceAtTheHorizon) {
   w.Apply(buy);
   w.Apply(w.script.Add(EventKind::kRequest, "u1", kStart + 4 * kDayLength));
   const FoldOutput& out = w.Clock(kStart + 29 * kDayLength);
-  ASSERT_EQ(Rows(out, ObservationKind::kLiftRow), 1u);
+  ASSERT_EQ(Rows(out, ObservationKind::kLiftRow), 2u);   // the programme's and the campaign's
   for (const Observation& row : out.observations.rows) {
     if (row.kind != ObservationKind::kLiftRow) continue;
     EXPECT_EQ(row.arm, static_cast<std::uint8_t>(Arm::kHoldout));

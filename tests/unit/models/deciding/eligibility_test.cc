@@ -99,17 +99,18 @@ TEST_F(EligibilityTest, OnlyOffersThatAreNotRepeatableStopAtOwnership) {
 }
 
 TEST(Experiment, SharesAreAsConfiguredAndACustomerKeepsItsArm) {
-  ExperimentSpec spec;
+  CampaignPlan plan;
+  ExperimentSpec& spec = plan.experiment;
   spec.holdout = .05;
   spec.random = .01;
-  const Experiment experiment(spec);
+  const Experiment experiment(plan);
   int arms[3] = {};
   for (std::uint64_t i = 0; i < 100'000; ++i) ++arms[static_cast<int>(experiment.ArmOf(H64({i})))];
   EXPECT_NEAR(arms[static_cast<int>(Arm::kHoldout)], 5000, 300);
   EXPECT_NEAR(arms[static_cast<int>(Arm::kRandom)], 1000, 130);
-  const Experiment again(spec);
+  const Experiment again(plan);
   spec.salt = "another";
-  const Experiment other(spec);
+  const Experiment other(plan);
   int moved = 0;
   for (std::uint64_t i = 0; i < 1000; ++i) {
     EXPECT_EQ(experiment.ArmOf(H64({i})), again.ArmOf(H64({i})));
