@@ -239,18 +239,19 @@ class Reader {
   }
 
   void Enrolments() {
-    std::array<CampaignIndex, 256> campaign{};
+    std::array<CampaignIndex, kCampaignsMax + 1> campaign;
     const std::uint8_t known = in_.U8();
     if (known > kCampaignsMax) return in_.Fail();
     for (std::size_t i = 0; i < known && in_.ok(); ++i) {
       const IdHash hash = in_.U64();
-      for (std::size_t c = 0; c < plan_.campaigns.size(); ++c) {
-        if (plan_.campaigns[c].hash == hash) campaign[i] = CampaignIndex(c);
-      }
+      std::size_t c = 0;
+      while (c < plan_.campaigns.size() && plan_.campaigns[c].hash != hash) ++c;
+      campaign[i] = c < plan_.campaigns.size() ? CampaignIndex(c) : CampaignIndex{};
       if (campaign[i].known()) p_.enrolled_in |= std::uint64_t{1} << campaign[i].value;
     }
     const std::size_t count = in_.Count(7);
     if (count > kCampaignsMax + 1) return in_.Fail();
+    p_.enrolments.reserve(count);
     double before = 0;
     for (std::size_t i = 0; i < count && in_.ok(); ++i) {
       Enrolment e;
