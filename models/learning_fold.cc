@@ -18,7 +18,7 @@ namespace offerstream {
 namespace {
 
 // First bytes of a saved model. These numbers are stored: add at the end, never renumber.
-constexpr std::uint8_t kSnapshotVersion = 1;
+constexpr std::uint8_t kSnapshotVersion = 2;  // 1: before closed label intervals were counted; still read
 enum class ModelKind : std::uint8_t { kResponse = 1, kCaps = 2, kSegments = 3, kFirstLift = 4, kLift = 5, kBudget = 6 };
 
 constexpr double kNormal95 = 1.959963984540054;
@@ -153,10 +153,10 @@ Result<OwnedModel> Decode(const PlanFrame& frame, std::string_view id, std::uint
   const bool first_lift = kind == ModelKind::kFirstLift && id == "lift";
   if (!in.ok()) return Fail(Code::kCorrupt, "snapshot of " + model.id + " is empty");
   if (format > kSnapshotVersion) return Fail(Code::kFormatTooNew, "snapshot of " + model.id);
-  if (format != kSnapshotVersion || (kind != model.kind && !first_lift)) return Fail(Code::kCorrupt, "snapshot of " + model.id + ": kind");
+  if (format == 0 || (kind != model.kind && !first_lift)) return Fail(Code::kCorrupt, "snapshot of " + model.id + ": kind");
   switch (kind) {
     case ModelKind::kResponse: {
-      auto learner = ResponseLearner::Restore(in, part);
+      auto learner = ResponseLearner::Restore(in, part, format);
       if (!learner) return Fail(learner.error().code, model.id + ": " + learner.error().detail);
       model.response = std::make_unique<ResponseLearner>(std::move(*learner));
       model.response->Configure(frame.features, frame.half_lives, frame.WindowOf(id, model.response->delay().window()));

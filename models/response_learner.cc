@@ -14,7 +14,9 @@ constexpr double kMsPerHour = 3'600'000.0;
 constexpr double kFirstBaseRate = 0.05, kBaseRateHalfLifeLabels = 20'000;
 constexpr double kFeatureMeanMemory = 10'000;
 constexpr std::uint64_t kSoundEvery = 10'000;       // updates between checks of a covariance
+constexpr double kEarlyLabelWeight = 0.2;           // of an interval's label to the calibrator
 constexpr std::uint64_t kDetectorWarmUp = 500;      // labels until predictions are worth betting against
+constexpr std::int64_t kDetectorWarmUpPositives = 30;  // of them positive: a rare outcome tells little by its silence
 constexpr std::int64_t kFastLabels = 5'000;
 constexpr double kWidenLevel = 4, kWidenSlopes = 1.5;
 
@@ -120,7 +122,7 @@ void ResponseLearner::Advance(EventTime time) {
     const double pace = fast_labels_ > 0 ? 0.5 : 1.0;
     serving_.Drift(gap, {half_lives_.level_hours * pace, half_lives_.slope_hours * pace});
     mature_.Drift(gap, half_lives_);
-    delay_.Drift(gap);
+    delay_.Drift(gap, hour);
   }
   clock_hour_ = std::max(clock_hour_, hour);
 }
@@ -132,14 +134,30 @@ void ResponseLearner::CheckHead(ResponseModel& head) {
 bool ResponseLearner::LearnInterval(const Observation& row, std::span<const float> x) {
   const double y = static_cast<double>(row.y);
   if (x.size() != serving_.dimension() || x.empty() || !AllFinite(x) || !(y >= 0 && y <= 1)) return false;
-  if (row.from < 0 || row.to < row.from || row.time < 0) return false;
+  if (row.from < 0 || row.to < row.from || row.time < 0 || row.delay < 0) return false;
   Advance(row.time);
-  const double offset = row.instant || row.to == kWholeWindow ? 0.0 : delay_.Offset(row.from, row.to);
-  const ResponseModel::Prediction before = serving_.Learn(x, y, 1.0, offset);
+  const bool late = !row.instant && row.to != kWholeWindow;
+  const ResponseModel::Prediction before = serving_.Predict(x);
+  const double said = before.Moderated();
+  double offset = 0;
+  if (late) {
+    const double p = std::min(0.9, fixed::Logistic(calibrator_.Apply(said)));
+    // Of those that have not converted by `from`, p f/(1 - p F(from)) do until `to`: as odds, p/(1-p) times
+    // f (1-p)/(1 - p F(to)).
+    offset = delay_.Offset(row.from, row.to) + fixed::Log((1 - p) / (1 - p * delay_.F(row.to)));
+  }
+  if (late && y >= 0.5) delay_.Convert(row.from, row.to, row.delay, row.time, row.held);
+  if (late && y < 0.5) delay_.Close(row.from, row.to);
+  serving_.LearnPredicted(before, y, 1.0, offset);
   CheckHead(serving_);
   if (fast_labels_ > 0) --fast_labels_;
-  if (serving_.updates() <= kDetectorWarmUp) return true;
-  if (detector_.Add(calibrator_.Apply(before.Moderated()) + offset, y >= 0.5)) {
+  // What was said of this label before it was learned: the freshest there is to calibrate by, long before the window
+  // closes. Labels known at once come with the logit that was really served (LearnMature).
+  const double logit = calibrator_.Apply(said) + offset;
+  if (late) calibrator_.Learn(said, y, kEarlyLabelWeight, offset);
+  if (y >= 0.5) ++positives_;
+  if (serving_.updates() <= kDetectorWarmUp || positives_ <= kDetectorWarmUpPositives) return true;
+  if (detector_.Add(logit, y >= 0.5)) {
     serving_.Widen(kWidenLevel, kWidenSlopes);
     fast_labels_ = kFastLabels;
   }
@@ -248,17 +266,19 @@ void ResponseLearner::Save(ByteWriter& out) const {
   mature_.Save(out);
   detector_.Save(out);
   out.Bool(born_);
-  for (std::int64_t number : {clock_hour_, fast_labels_, observations_, means_seen_, rejected_}) out.I64(number);
+  for (std::int64_t number : {clock_hour_, fast_labels_, observations_, means_seen_, rejected_, positives_}) {
+    out.I64(number);
+  }
 }
 
-Result<ResponseLearner> ResponseLearner::Restore(ByteReader& in, Part part) {
+Result<ResponseLearner> ResponseLearner::Restore(ByteReader& in, Part part, int format) {
   auto frame = FeatureFrame::Restore(in);
   if (!in.ok()) return Fail(Code::kCorrupt, "feature names of a response model");
   const std::size_t d = frame->features.size();
   ResponseLearner learner(std::move(frame), {}, 1);
   learner.serving_ = ResponseModel::Restore(d, in);
   learner.calibrator_.Restore(in);
-  learner.delay_ = DelayCurve::Restore(in);
+  learner.delay_ = DelayCurve::Restore(in, format >= 2);
   learner.score_.Restore(in);
   for (double& mean : learner.feature_mean_) {
     mean = in.F64();
@@ -275,7 +295,8 @@ Result<ResponseLearner> ResponseLearner::Restore(ByteReader& in, Part part) {
   learner.detector_.Restore(in);
   learner.born_ = in.Bool();
   for (std::int64_t* number : {&learner.clock_hour_, &learner.fast_labels_, &learner.observations_,
-                               &learner.means_seen_, &learner.rejected_}) {
+                               &learner.means_seen_, &learner.rejected_, &learner.positives_}) {
+    if (format < 2 && number == &learner.positives_) break;
     *number = in.I64();
     if (*number < -1) in.Fail();
   }

@@ -80,7 +80,9 @@ class ResponseLearner {
   void Save(ByteWriter& out) const;
   enum class Part { kWhole, kView };
   /// kView: good for View() only. Fails with kCorrupt; lengths in the bytes are never trusted.
-  static Result<ResponseLearner> Restore(ByteReader& in, Part part);
+  /// `format`: version of the saved model (README, "Saved models").
+  static Result<ResponseLearner> Restore(ByteReader& in, Part part, int format = kFormat);
+  static constexpr int kFormat = 2;
 
  private:
   bool LearnInterval(const Observation& row, std::span<const float> x);
@@ -102,6 +104,7 @@ class ResponseLearner {
   std::int64_t clock_hour_ = -1;       // largest event time seen, whole hours; -1: none yet
   std::int64_t fast_labels_ = 0;       // labels left of the faster forgetting after an alarm
   std::int64_t observations_ = 0, means_seen_ = 0, rejected_ = 0;
+  std::int64_t positives_ = 0;         // interval labels that were
 };
 
 }  // namespace offerstream

@@ -57,13 +57,15 @@ class RowWriter {
 
 Money GoalValue(const OfferSpec& offer) { return static_cast<Money>(std::nearbyint(offer.value * 100)); }
 
-void AddInterval(const CampaignPlan& plan, const Exposure& e, std::size_t o, EventTime time, Duration to, float y,
-                 RowWriter& rows) {
+Observation& AddInterval(const CampaignPlan& plan, const Exposure& e, std::size_t o, EventTime time, Duration to,
+                         float y, RowWriter& rows) {
   const IdHash model = plan.ModelHash(plan.ModelOf(e.offer, OutcomeIndex(o)));
   Observation& row = rows.AddWithFeatures(ObservationKind::kInterval, model, time, e.id);
   row.from = e.labels[o].last_cut;
   row.to = to;
   row.y = y;
+  if (y > 0) row.delay = e.labels[o].delay;
+  return row;
 }
 
 // What Mature and Cap rows of an exposure's outcome have in common.
@@ -142,7 +144,7 @@ void FireLabel(const CampaignPlan& plan, Exposure& e, std::size_t o, EventTime d
     const EventTime at = e.shown + age;
     const bool last = label.next_cut == below;
     if (!label.converted || label.hold) {   // a held conversion is told at its interval's end
-      if (rows != nullptr) AddInterval(plan, e, o, at, age, label.converted ? 1.0f : 0.0f, *rows);
+      if (rows != nullptr) AddInterval(plan, e, o, at, age, label.converted ? 1.0f : 0.0f, *rows).held = label.converted;
       label.last_cut = age;
       if (label.converted) label.hold = false;
     }

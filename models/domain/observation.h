@@ -41,7 +41,7 @@ struct Observation {
   std::uint32_t x_size = 0;
   float y = 0;                   ///< the label: 0 or 1
   Duration from = 0, to = 0;     ///< Interval: ages since the impression; to = kWholeWindow: instant label, no offset
-  Duration delay = 0;            ///< Mature with y = 1: age of the conversion
+  Duration delay = 0;            ///< Mature and Interval with y = 1: age of the conversion
   Money value = 0;               ///< Mature: revenue; CapRow: value of the offer's goal (rows of its goal outcome; others 0); LiftRow: revenue
   double served_logit = 0;       ///< Mature: the model's moderated logit at decision time; CapRow: calibrated logit o_i at n = 1
   double probability = 0;        ///< Mature: the calibrated probability said at decision time
@@ -54,6 +54,7 @@ struct Observation {
   bool lottery = false;          ///< CapRow: the cap was drawn
   bool unsubscribed = false;     ///< CapRow: unsubscribe or complaint answered this impression
   bool instant = false;          ///< history with a known answer
+  bool held = false;             ///< Interval with y = 1: told at the interval's end, not when it happened
   double pre_value = 0;          ///< LiftRow: spend before enrolment
   double cost = 0;               ///< LiftRow: of reaching the customer, major units; Cost: the amount; Spend: spent
   IdHash customer = 0;           ///< Move: H64 of the customer id (keyed, no personal data)

@@ -19,8 +19,9 @@ class Calibrator {
   /// What a label is worth that is known `late` after the decision.
   static double WeightOf(Duration late) { return late <= kHour ? 1.0 : static_cast<double>(kHour) / static_cast<double>(late); }
   /// y in [0, 1], weight in (0, 1]. REQUIRES: finite.
-  void Learn(double logit, double y, double weight) {
-    line_.Learn({1.0, logit}, y, 0.0, weight);
+  /// `offset`: of an interval's label, in logits.
+  void Learn(double logit, double y, double weight, double offset = 0) {
+    line_.Learn({1.0, logit}, y, offset, weight);
     line_.covariance[0] += 2e-6 * weight;
     line_.covariance[3] += 5e-7 * weight;
   }

@@ -80,8 +80,13 @@ ResponseModel::Prediction ResponseModel::Predict(std::span<const float> x) const
 }
 
 ResponseModel::Prediction ResponseModel::Learn(std::span<const float> x, double y, double weight, double offset) {
-  assert(weight >= 0 && y >= 0 && y <= 1);
   const Prediction before = Predict(x);
+  LearnPredicted(before, y, weight, offset);
+  return before;
+}
+
+void ResponseModel::LearnPredicted(const Prediction& before, double y, double weight, double offset) {
+  assert(weight >= 0 && y >= 0 && y <= 1);
   ++updates_;
   const double p = fixed::Logistic(SolveLogit(before.logit + offset, before.variance * weight, y));
   const double h = weight * p * (1.0 - p), step = weight * (y - p);
@@ -91,7 +96,6 @@ ResponseModel::Prediction ResponseModel::Learn(std::span<const float> x, double 
     for (double& value : gain_) value *= root;
     covariance_.SubtractOuter(gain_);
   }
-  return before;
 }
 
 void ResponseModel::Drift(double hours, const HalfLives& half_lives) {

@@ -67,6 +67,9 @@ class ResponseModel {
   /// offset in logits. Finite for any weight. O(d^2), about .6 us at d = 64. REQUIRES: x.size() == dimension(), all
   /// inputs finite.
   Prediction Learn(std::span<const float> x, double y, double weight, double offset);
+  /// The second half of Learn, for an offset that depends on what was predicted. REQUIRES: `before` is what the last
+  /// call on this model, Predict(x), said.
+  void LearnPredicted(const Prediction& before, double y, double weight, double offset);
   /// Ornstein-Uhlenbeck: `hours` of event time pass. O(d^2).
   void Drift(double hours, const HalfLives& half_lives);
   /// Multiplies variances (level, slopes) after an alarm, never past the prior's.

@@ -39,8 +39,9 @@ enum Field : std::uint32_t {
   kNewPlace = 1u << 21,
   kYOther = 1u << 22,
   kCost = 1u << 23,
+  kHeld = 1u << 24,
 };
-constexpr std::uint32_t kKnownFields = (1u << 24) - 1;
+constexpr std::uint32_t kKnownFields = (1u << 25) - 1;
 constexpr std::size_t kOutcomesListed = 250;
 
 bool Empty(const Coordinates& c) { return c.micro == 0 && c.time == kNever && c.epoch == 0 && c.z.empty(); }
@@ -67,6 +68,7 @@ std::uint32_t FieldsOf(const Observation& o) {
   add(o.lottery, kLottery);
   add(o.unsubscribed, kUnsubscribed);
   add(o.instant, kInstant);
+  add(o.held, kHeld);
   add(!IsZero(o.pre_value), kPreValue);
   add(!IsZero(o.cost), kCost);
   add(o.customer != 0, kCustomer);
@@ -227,6 +229,7 @@ class Reader {
     o.lottery = fields & kLottery;
     o.unsubscribed = fields & kUnsubscribed;
     o.instant = fields & kInstant;
+    o.held = fields & kHeld;
     if (fields & kPreValue) o.pre_value = in_.F64();
     if (fields & kCustomer) o.customer = in_.U64();
     if (fields & kOldPlace) GetPlace(in_, o.old_place);

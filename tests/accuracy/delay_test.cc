@@ -26,6 +26,7 @@ struct World {
   const char* name;
   double level = -2.95, first_rate = .06;
   DelayShape shape = DelayShape::kExponential;
+  bool moves = true;  // the level: +.7 at day 10, -1.1 at day 18
 };
 
 double DelayDays(const World& world, Draws& draws, double x1) {
@@ -55,7 +56,7 @@ std::vector<Exposure> Draw(const World& world, std::uint64_t seed) {
     Exposure& exposure = exposures[i];
     const double day = static_cast<double>(i) / kPerDay;
     exposure.time = kStart + static_cast<EventTime>(day * kDay);
-    double z = world.level + (day >= 10 ? .7 : 0) - (day >= 18 ? 1.1 : 0);
+    double z = world.level + (world.moves && day >= 10 ? .7 : 0) - (world.moves && day >= 18 ? 1.1 : 0);
     for (std::size_t j = 0; j < kSlopes.size(); ++j) {
       exposure.x[j + 1] = static_cast<float>(draws.Normal());
       z += kSlopes[j] * static_cast<double>(exposure.x[j + 1]);
@@ -147,6 +148,9 @@ class Resolver {
       }
     }
   }
+  const ResponseLearner& learner() const { return learner_; }
+  // Event time of every drift alarm.
+  const std::vector<EventTime>& alarms() const { return alarms_; }
   std::string Bytes() const {
     std::string bytes;
     ByteWriter out(bytes);
@@ -161,7 +165,7 @@ class Resolver {
     std::size_t exposure = 0;
     Duration from = 0, to = 0;
     float y = 0;
-    bool mature = false;
+    bool mature = false, held = false;
     bool operator>(const Due& other) const { return std::tie(time, order) > std::tie(other.time, other.order); }
   };
   static std::shared_ptr<const FeatureFrame> Frame() {
@@ -190,7 +194,7 @@ class Resolver {
       const bool converts = e.delay >= 0 && e.delay < to;
       const bool held = hold_ && e.time < kStart + kWindow;
       const EventTime at = e.time + (converts && !held ? e.delay : to);
-      due_.push({at, order_++, i, from, to, converts ? 1.0F : 0.0F, false});
+      due_.push({at, order_++, i, from, to, converts ? 1.0F : 0.0F, false, converts && held});
       if (converts) break;
       from = to;
       before = shares[k];
@@ -205,15 +209,19 @@ class Resolver {
     row.from = due.from;
     row.to = due.to;
     row.y = due.y;
+    row.held = due.held;
     row.delay = std::max<Duration>(e.delay, 0);
     row.served_logit = e.logit;
     row.probability = e.said;
+    const std::int64_t alarms = learner_.detector().alarms();
     ASSERT_TRUE(learner_.Apply(row, e.x));
+    if (learner_.detector().alarms() > alarms) alarms_.push_back(due.time);
   }
 
   std::vector<Exposure>& exposures_;
   bool hold_;
   ResponseLearner learner_;
+  std::vector<EventTime> alarms_;
   std::priority_queue<Due, std::vector<Due>, std::greater<>> due_;
   std::uint64_t order_ = 0;
 };
@@ -274,6 +282,29 @@ TEST(Delays, A9IntervalOffsetsBeatFakeNegativesAndStayCalibrated) {
     EXPECT_GE(ours.overall, .9) << world.name;
     EXPECT_LE(ours.overall, 1.1) << world.name;
     EXPECT_LE(ours.kl, unheld.kl) << world.name;
+  }
+}
+
+// A31's promise on observations as they are served: intervals with offsets, held conversions, a cold start, an F that was
+// told wrong. Expected spacing of false alarms: at least 4e5 labels.
+TEST(Delays, A31LatenessAndAColdStartAreNoDrift) {
+  FixNumericPath();
+  const int seeds = accuracy::Seeds(1);
+  for (World world : kWorlds) {
+    world.moves = false;
+    int alarms = 0;
+    double labels = 0;
+    for (int seed = 1; seed <= seeds; ++seed) {
+      std::vector<Exposure> exposures = Draw(world, static_cast<std::uint64_t>(100 + seed));
+      Resolver resolver(world, exposures, true);
+      resolver.Run(-1);
+      labels += static_cast<double>(resolver.learner().observations());
+      for (const EventTime at : resolver.alarms()) {
+        alarms += at < kStart + static_cast<EventTime>(kDays * kDay);  // afterwards nothing is shown any more
+      }
+    }
+    std::printf("A31, served, %s: %d alarms in %.0f undrifted labels\n", world.name, alarms, labels);
+    EXPECT_LE(alarms, 1 + labels / DriftDetector::kAlarm) << world.name;
   }
 }
 

@@ -49,6 +49,7 @@ TEST(ObservationCodec, EveryFieldOfEveryRowComesBack) {
       EXPECT_EQ(a.outcome, b.outcome);
       EXPECT_EQ(a.arm, b.arm);
       EXPECT_EQ(a.lottery, b.lottery);
+      EXPECT_EQ(a.held, b.held);
       EXPECT_EQ(a.unsubscribed, b.unsubscribed);
       EXPECT_EQ(a.instant, b.instant);
       EXPECT_EQ(a.pre_value, b.pre_value);
