@@ -159,7 +159,9 @@ Result<OwnedModel> Decode(const PlanFrame& frame, std::string_view id, std::uint
       auto learner = ResponseLearner::Restore(in, part, format);
       if (!learner) return Fail(learner.error().code, model.id + ": " + learner.error().detail);
       model.response = std::make_unique<ResponseLearner>(std::move(*learner));
-      model.response->Configure(frame.features, frame.half_lives, frame.WindowOf(id, model.response->delay().window()));
+      // A view needs the served variant alone.
+      model.response->Configure(frame.features, frame.half_lives, frame.WindowOf(id, model.response->delay().window()),
+                                part == ResponseLearner::Part::kWhole && frame.plan->learning.race);
       break;
     }
     case ModelKind::kCaps:
@@ -204,6 +206,8 @@ void Describe(const ResponseLearner& learner, ModelReport& report) {
   report.positives = score.positives();
   report.rejected = learner.rejected();
   report.drift_alarms = learner.detector().alarms();
+  report.pace = learner.race().pace();
+  report.lead_changes = learner.race().changes();
   report.log_loss_ratio = score.LogLossRatio();
   report.calibration_ratio = score.Calibration();
   report.auc = score.Auc();
@@ -260,7 +264,8 @@ OwnedModel LearningFold::Impl::Make(std::string id) const {
   switch (model.kind) {
     case ModelKind::kResponse: {
       const Duration window = frame.WindowOf(model.id, kWindowDefault);
-      model.response = std::make_unique<ResponseLearner>(frame.features, frame.half_lives, window);
+      model.response = std::make_unique<ResponseLearner>(frame.features, frame.half_lives, window,
+                                                         frame.plan->learning.race);
       break;
     }
     case ModelKind::kCaps: model.caps = std::make_unique<CapCurve>(frame.plan); break;
@@ -330,7 +335,7 @@ void LearningFold::Configure(std::shared_ptr<const CampaignPlan> plan) {
     }
     if (!model.response) continue;
     model.response->Configure(frame.features, frame.half_lives,
-                              frame.WindowOf(model.id, model.response->delay().window()));
+                              frame.WindowOf(model.id, model.response->delay().window()), frame.plan->learning.race);
     model.changed = true;
   }
 }

@@ -38,6 +38,8 @@ struct ModelReport {
   double log_loss_ratio = 0;      ///< decayed log-loss over that of the base rate
   double calibration_ratio = 0;   ///< mean prediction / mean outcome
   double auc = 0;
+  double pace = 1;                ///< half-lives served are the configured ones divided by this
+  std::int64_t lead_changes = 0;  ///< of the race: how often another pace was served from then on
   std::uint64_t coefficient_hash = 0;
   struct Driver {
     std::string feature{};

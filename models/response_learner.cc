@@ -14,7 +14,6 @@ constexpr double kMsPerHour = 3'600'000.0;
 constexpr double kFirstBaseRate = 0.05, kBaseRateHalfLifeLabels = 20'000;
 constexpr double kFeatureMeanMemory = 10'000;
 constexpr std::uint64_t kSoundEvery = 10'000;       // updates between checks of a covariance
-constexpr double kEarlyLabelWeight = 0.2;           // of an interval's label to the calibrator
 constexpr std::uint64_t kDetectorWarmUp = 500;      // labels until predictions are worth betting against
 constexpr std::int64_t kDetectorWarmUpPositives = 30;  // of them positive: a rare outcome tells little by its silence
 constexpr std::int64_t kFastLabels = 5'000;
@@ -89,10 +88,10 @@ SchemaChange FeatureFrame::From(const FeatureFrame& old, std::span<const double>
 }
 
 ResponseLearner::ResponseLearner(std::shared_ptr<const FeatureFrame> frame, const HalfLives& half_lives,
-                                 Duration window)
+                                 Duration window, bool race)
     : frame_(std::move(frame)),
       half_lives_(half_lives),
-      serving_(frame_->features.size()),
+      race_(frame_->features.size(), race),
       mature_(frame_->features.size()),
       delay_(window),
       feature_mean_(frame_->features.size(), 0.0),
@@ -120,45 +119,33 @@ void ResponseLearner::Advance(EventTime time) {
   if (clock_hour_ >= 0 && hour > clock_hour_) {
     const auto gap = static_cast<double>(hour - clock_hour_);
     const double pace = fast_labels_ > 0 ? 0.5 : 1.0;
-    serving_.Drift(gap, {half_lives_.level_hours * pace, half_lives_.slope_hours * pace});
+    race_.Drift(gap, {half_lives_.level_hours * pace, half_lives_.slope_hours * pace});
     mature_.Drift(gap, half_lives_);
     delay_.Drift(gap, hour);
   }
   clock_hour_ = std::max(clock_hour_, hour);
 }
 
-void ResponseLearner::CheckHead(ResponseModel& head) {
-  if (head.updates() % kSoundEvery == 0 && !head.Sound()) ++rejected_;
-}
-
 bool ResponseLearner::LearnInterval(const Observation& row, std::span<const float> x) {
   const double y = static_cast<double>(row.y);
-  if (x.size() != serving_.dimension() || x.empty() || !AllFinite(x) || !(y >= 0 && y <= 1)) return false;
+  if (x.size() != mature_.dimension() || x.empty() || !AllFinite(x) || !(y >= 0 && y <= 1)) return false;
   if (row.from < 0 || row.to < row.from || row.time < 0 || row.delay < 0) return false;
   Advance(row.time);
-  const bool late = !row.instant && row.to != kWholeWindow;
-  const ResponseModel::Prediction before = serving_.Predict(x);
-  const double said = before.Moderated();
-  double offset = 0;
-  if (late) {
-    const double p = std::min(0.9, fixed::Logistic(calibrator_.Apply(said)));
-    // Of those that have not converted by `from`, p f/(1 - p F(from)) do until `to`: as odds, p/(1-p) times
-    // f (1-p)/(1 - p F(to)).
-    offset = delay_.Offset(row.from, row.to) + fixed::Log((1 - p) / (1 - p * delay_.F(row.to)));
+  LabelInterval interval;
+  interval.late = !row.instant && row.to != kWholeWindow;
+  if (interval.late) {
+    interval.log_share = delay_.Offset(row.from, row.to);
+    interval.before_end = delay_.F(row.to);
+    if (y >= 0.5) delay_.Convert(row.from, row.to, row.delay, row.time, row.held);
+    if (y < 0.5) delay_.Close(row.from, row.to);
   }
-  if (late && y >= 0.5) delay_.Convert(row.from, row.to, row.delay, row.time, row.held);
-  if (late && y < 0.5) delay_.Close(row.from, row.to);
-  serving_.LearnPredicted(before, y, 1.0, offset);
-  CheckHead(serving_);
+  const double logit = race_.Learn(x, y, interval);
+  rejected_ += race_.CheckSound();
   if (fast_labels_ > 0) --fast_labels_;
-  // What was said of this label before it was learned: the freshest there is to calibrate by, long before the window
-  // closes. Labels known at once come with the logit that was really served (LearnMature).
-  const double logit = calibrator_.Apply(said) + offset;
-  if (late) calibrator_.Learn(said, y, kEarlyLabelWeight, offset);
   if (y >= 0.5) ++positives_;
-  if (serving_.updates() <= kDetectorWarmUp || positives_ <= kDetectorWarmUpPositives) return true;
+  if (serving().updates() <= kDetectorWarmUp || positives_ <= kDetectorWarmUpPositives) return true;
   if (detector_.Add(logit, y >= 0.5)) {
-    serving_.Widen(kWidenLevel, kWidenSlopes);
+    race_.Widen(kWidenLevel, kWidenSlopes);
     fast_labels_ = kFastLabels;
   }
   return true;
@@ -170,15 +157,15 @@ bool ResponseLearner::LearnMature(const Observation& row, std::span<const float>
   if (!std::isfinite(row.served_logit) || !std::isfinite(row.probability) || row.delay < 0 || row.time < 0) return false;
   Advance(row.time);
   const bool said = row.probability > 0 && row.probability < 1;
-  const double p = said ? row.probability : fixed::Logistic(calibrator_.Apply(row.served_logit));
+  const double p = said ? row.probability : fixed::Logistic(calibrator().Apply(row.served_logit));
   score_.Add(p, y >= 0.5, base_rate_);
   mature_.Learn(x, y, 1.0, 0.0);
-  CheckHead(mature_);
-  calibrator_.Learn(row.served_logit, y, Calibrator::WeightOf(row.instant ? 0 : delay_.window()));
+  if (mature_.updates() % kSoundEvery == 0 && !mature_.Sound()) ++rejected_;
+  if (!row.instant) race_.LearnMature(row.served_logit, y, Calibrator::WeightOf(delay_.window()));
   static const double slow = 1.0 - fixed::Exp2(-1.0 / kBaseRateHalfLifeLabels);
   base_rate_ += slow * (y - base_rate_);
   const double level = fixed::Logit(std::clamp(base_rate_, 1e-6, 1 - 1e-6));
-  serving_.SetPriorLevel(level);
+  race_.SetPriorLevel(level);
   mature_.SetPriorLevel(level);
   if (y >= 0.5 && !row.instant) delay_.Learn(row.delay);
   ++means_seen_;
@@ -188,15 +175,15 @@ bool ResponseLearner::LearnMature(const Observation& row, std::span<const float>
 }
 
 bool ResponseLearner::TakeBirth(const Observation& row, std::span<const float> prior) {
-  const std::size_t d = serving_.dimension();
+  const std::size_t d = mature_.dimension();
   if (row.time < 0 || prior.size() < 2 * d || prior.size() > 2 * d + kLabelCutsMax || !AllFinite(prior)) return false;
   const auto mean = prior.subspan(0, d), variance = prior.subspan(d, d), shares = prior.subspan(2 * d);
   if (std::any_of(variance.begin(), variance.end(), [](float v) { return !(v > 0); })) return false;
   // The owner takes the first one only: a later one would throw away what was learned. Not an error.
-  if (born_ || serving_.updates() > 0 || mature_.updates() > 0) return true;
+  if (born_ || serving().updates() > 0 || mature_.updates() > 0) return true;
   Advance(row.time);
   born_ = true;
-  serving_.Birth(mean, variance);
+  race_.Birth(mean, variance);
   mature_.Birth(mean, variance);
   base_rate_ = std::clamp(fixed::Logistic(static_cast<double>(mean[0])), 1e-6, 1 - 1e-6);
   if (!shares.empty()) delay_.SetPool(shares);
@@ -204,12 +191,13 @@ bool ResponseLearner::TakeBirth(const Observation& row, std::span<const float> p
 }
 
 void ResponseLearner::Configure(std::shared_ptr<const FeatureFrame> frame, const HalfLives& half_lives,
-                                Duration window) {
+                                Duration window, bool race) {
   half_lives_ = half_lives;
+  race_.Configure(race);
   delay_.Configure(window);
   if (frame->features != frame_->features) {
     const SchemaChange change = frame->From(*frame_, feature_mean_);
-    serving_.Reshape(change);
+    race_.Reshape(change);
     mature_.Reshape(change);
     std::vector<double> means(change.features.size(), 0.0);
     for (std::size_t j = 0; j < means.size(); ++j) {
@@ -223,14 +211,14 @@ void ResponseLearner::Configure(std::shared_ptr<const FeatureFrame> frame, const
 
 ResponseView ResponseLearner::View() const {
   ResponseView view;
-  const std::size_t d = serving_.dimension();
+  const std::size_t d = mature_.dimension();
   view.schema_epoch = frame_->epoch;
   view.mean.resize(d);
-  for (std::size_t i = 0; i < d; ++i) view.mean[i] = serving_.mean(i);
-  serving_.covariance().RoundTo(view.covariance);
+  for (std::size_t i = 0; i < d; ++i) view.mean[i] = serving().mean(i);
+  serving().covariance().RoundTo(view.covariance);
   view.feature_mean = feature_mean_;
-  view.calibration_a = calibrator_.a();
-  view.calibration_b = calibrator_.b();
+  view.calibration_a = calibrator().a();
+  view.calibration_b = calibrator().b();
   view.base_rate = base_rate_;
   view.calibration_ratio = score_.Calibration();
   view.labels = score_.labels();
@@ -248,14 +236,13 @@ std::vector<ResponseLearner::Driver> ResponseLearner::Drivers() const {
 
 std::uint64_t ResponseLearner::CoefficientHash() const {
   Digest digest;
-  for (std::size_t j = 0; j < serving_.dimension(); ++j) digest.Add(serving_.mean(j));
+  for (std::size_t j = 0; j < serving().dimension(); ++j) digest.Add(serving().mean(j));
   return digest.value();
 }
 
 void ResponseLearner::Save(ByteWriter& out) const {
   frame_->Save(out);
-  serving_.Save(out);
-  calibrator_.Save(out);
+  race_.SaveServed(out);
   delay_.Save(out);
   score_.Save(out);
   for (double mean : feature_mean_) out.F64(mean);
@@ -263,6 +250,7 @@ void ResponseLearner::Save(ByteWriter& out) const {
   // A view needs nothing of what follows.
   out.F64(half_lives_.level_hours);
   out.F64(half_lives_.slope_hours);
+  race_.SaveOthers(out);
   mature_.Save(out);
   detector_.Save(out);
   out.Bool(born_);
@@ -276,8 +264,7 @@ Result<ResponseLearner> ResponseLearner::Restore(ByteReader& in, Part part, int 
   if (!in.ok()) return Fail(Code::kCorrupt, "feature names of a response model");
   const std::size_t d = frame->features.size();
   ResponseLearner learner(std::move(frame), {}, 1);
-  learner.serving_ = ResponseModel::Restore(d, in);
-  learner.calibrator_.Restore(in);
+  learner.race_ = ModelRace::RestoreServed(d, in);
   learner.delay_ = DelayCurve::Restore(in, format >= 2);
   learner.score_.Restore(in);
   for (double& mean : learner.feature_mean_) {
@@ -291,6 +278,7 @@ Result<ResponseLearner> ResponseLearner::Restore(ByteReader& in, Part part, int 
   if (part == Part::kView) return learner;
   learner.half_lives_.level_hours = in.F64();
   learner.half_lives_.slope_hours = in.F64();
+  if (format >= 2) learner.race_.RestoreOthers(in);
   learner.mature_ = ResponseModel::Restore(d, in);
   learner.detector_.Restore(in);
   learner.born_ = in.Bool();

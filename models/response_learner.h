@@ -11,9 +11,9 @@
 #include "models/domain/observation.h"
 #include "models/domain/status.h"
 #include "models/evaluating/progressive_score.h"
-#include "models/learning/calibrator.h"
 #include "models/learning/delay_curve.h"
 #include "models/learning/drift_detector.h"
+#include "models/learning/model_race.h"
 #include "models/learning/response_model.h"
 #include "models/model_view.h"
 
@@ -41,21 +41,25 @@ struct FeatureFrame {
   friend bool operator==(const FeatureFrame&, const FeatureFrame&) = default;
 };
 
-/// Serving head (learns early labels, scores), mature head (closed windows; drivers and intervals), calibrator, delay
-/// curve, drift detector, slow base rate, feature means, progressive score. One owner, not thread-safe.
+/// Serving head (a race of variants with their calibrators: learns early labels, scores), mature head (closed windows;
+/// drivers and intervals), delay curve, drift detector, slow base rate, feature means, progressive score. One owner, not
+/// thread-safe.
 class ResponseLearner {
  public:
-  ResponseLearner(std::shared_ptr<const FeatureFrame> frame, const HalfLives& half_lives, Duration window);
+  ResponseLearner(std::shared_ptr<const FeatureFrame> frame, const HalfLives& half_lives, Duration window,
+                  bool race = true);
 
   /// Applies an Interval, Mature or Birth row. False: refused (dimension, non-finite or unfit values) and counted.
   bool Apply(const Observation& row, std::span<const float> x);
-  /// A new plan: half-lives, window, and the feature schema when it changed.
-  void Configure(std::shared_ptr<const FeatureFrame> frame, const HalfLives& half_lives, Duration window);
+  /// A new plan: half-lives, window, race or none, and the feature schema when it changed.
+  void Configure(std::shared_ptr<const FeatureFrame> frame, const HalfLives& half_lives, Duration window,
+                 bool race = true);
 
   /// What the serving head says now: logit before calibration. O(d^2).
-  ResponseModel::Prediction Predict(std::span<const float> x) const { return serving_.Predict(x); }
-  const Calibrator& calibrator() const { return calibrator_; }
-  const ResponseModel& serving() const { return serving_; }
+  ResponseModel::Prediction Predict(std::span<const float> x) const { return race_.served().Predict(x); }
+  const Calibrator& calibrator() const { return race_.calibrator(); }
+  const ResponseModel& serving() const { return race_.served(); }
+  const ModelRace& race() const { return race_; }
   const ResponseModel& mature() const { return mature_; }
   const ProgressiveScore& score() const { return score_; }
   const DelayCurve& delay() const { return delay_; }
@@ -89,12 +93,11 @@ class ResponseLearner {
   bool LearnMature(const Observation& row, std::span<const float> x);
   bool TakeBirth(const Observation& row, std::span<const float> prior);
   void Advance(EventTime time);
-  void CheckHead(ResponseModel& head);
 
   std::shared_ptr<const FeatureFrame> frame_;
   HalfLives half_lives_;
-  ResponseModel serving_, mature_;
-  Calibrator calibrator_;
+  ModelRace race_;
+  ResponseModel mature_;
   DelayCurve delay_;
   DriftDetector detector_;
   ProgressiveScore score_;

@@ -348,6 +348,7 @@ class PlanBuilder {
     const YamlNode* snapshot = learning != nullptr ? learning->Find("snapshot") : nullptr;
     plan_->learning.level_half_life = ReadDuration(half_life, "learning.half_life.level");
     plan_->learning.slope_half_life = ReadDuration(half_life, "learning.half_life.slope");
+    plan_->learning.race = ReadBool(learning, "learning.race");
     plan_->learning.adopt = ReadText(learning, "learning.adopt") == "commit";
     plan_->learning.snapshot_observations =
         static_cast<std::uint32_t>(ReadInteger(snapshot, "learning.snapshot.observations"));

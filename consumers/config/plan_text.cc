@@ -60,8 +60,9 @@ class PlanWriter {
          plan_.segments.k == 0 ? "auto" : fmt::to_string(plan_.segments.k));
     const LearningSpec& l = plan_.learning;
     Line(
-        "learning: {{ half_life: {{ level: {}, slope: {} }}, adopt: {}, snapshot: {{ observations: {}, every: {} }} }}",
-        DurationText(l.level_half_life), DurationText(l.slope_half_life), l.adopt ? "commit" : "never",
+        "learning: {{ half_life: {{ level: {}, slope: {} }}, race: {}, adopt: {}, snapshot: {{ observations: {}, every: {} "
+        "}} }}",
+        DurationText(l.level_half_life), DurationText(l.slope_half_life), l.race, l.adopt ? "commit" : "never",
         l.snapshot_observations, DurationText(l.snapshot_every));
     return std::move(out_);
   }

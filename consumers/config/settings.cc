@@ -203,11 +203,12 @@ constexpr Setting kSettings[] = {
     {"learning.half_life.level", T::kDuration, "7d", kHour, 3650 * kDay, "", false, "Half-life of the base rate."},
     {"learning.half_life.slope", T::kDuration, "28d", kHour, 3650 * kDay, "", false,
      "Half-life of what was learned of features."},
+    {"learning.race", T::kBool, "true", 0, 0, "", false,
+     "Learn with half-lives four times longer and shorter as well, and serve whichever predicts best."},
     {"learning.adopt", T::kChoice, "commit", 0, 0, "commit|never", false, "never freezes the models that decide."},
     {"learning.snapshot", T::kSection, "", 0, 0, "", false, "When a model is published."},
     {"learning.snapshot.observations", T::kInteger, "1000", 1, 1e9, "", false, "After so many observations."},
     {"learning.snapshot.every", T::kDuration, "1s", 10, kHour, "", false, "Or after this time, if there was any."},
-    {"learning.race", T::kLater, "", 0, 0, "the race of model variants is", false, ""},
     {"churn", T::kLater, "", 0, 0, "churn is", false, ""},
 
     {"metrics", T::kSection, "", 0, 0, "", false, "Metrics."},

@@ -219,6 +219,7 @@ struct LearningSpec {
   Duration level_half_life = 7 * 86'400'000LL, slope_half_life = 28 * 86'400'000LL;
   std::uint32_t snapshot_observations = 1000;
   Duration snapshot_every = 1000;
+  bool race = true;                    ///< other half-lives learn beside the configured ones; the best is served
   bool adopt = true;                   ///< false (adopt: never) freezes what decides
 };
 

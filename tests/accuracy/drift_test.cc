@@ -69,7 +69,7 @@ TEST(Drift, A31FewFalseAlarmsAndEveryChangeFound) {
 }
 
 // The same changes against a whole learner, which follows them while the detector still collects. With the default
-// half-lives it needs no alarm even for 1.2 in the level; one that was told to forget slowly (40 times) does. A minute
+// half-lives it needs no alarm even for 1.2 in the level; one that was told to forget slowly (40 times), without a race, does. A minute
 // between labels.
 TEST(Drift, ALearnerThatFollowsStillTellsOfAChangeItCannotFollow) {
   FixNumericPath();
@@ -81,7 +81,7 @@ TEST(Drift, ALearnerThatFollowsStillTellsOfAChangeItCannotFollow) {
     std::int64_t false_alarms = 0;
     for (int run = 0; run < runs; ++run) {
       Draws draws(static_cast<std::uint64_t>(run), 11 + static_cast<std::uint64_t>(change), 9, Purpose::kSimulation);
-      ResponseLearner learner(frame, {40 * 7 * 24, 40 * 28 * 24}, 7 * 86'400'000LL);
+      ResponseLearner learner(frame, {40 * 7 * 24, 40 * 28 * 24}, 7 * 86'400'000LL, false);
       std::array<float, 2> x = {1, 0};
       Observation row;
       row.to = kWholeWindow;

@@ -153,6 +153,7 @@ std::string ModelJson(const ModelReport& m, const ModelStudy* study) {
   // As the engine's own score has it, which forgets with a half-life of 20,000 labels.
   out.Add("recent", Object{}.Real("auc", m.auc).Real("log_loss_ratio", m.log_loss_ratio).Real("calibration", m.calibration_ratio).str());
   out.Count("rejected", m.rejected).Count("drift_alarms", m.drift_alarms);
+  out.Real("pace", m.pace).Count("lead_changes", m.lead_changes);
   out.Real("z_limit", LimitOfZ(m.drivers.empty() ? 0 : m.drivers.size() - 1));   // the level is no driver
   out.Add("drivers", Array(m.drivers, [&](const ModelReport::Driver& d) {
     const auto j = static_cast<std::size_t>(&d - m.drivers.data());
