@@ -68,15 +68,15 @@ TEST(Drift, A31FewFalseAlarmsAndEveryChangeFound) {
   EXPECT_LE(false_alarms, .06 * quiet);
 }
 
-// The same changes against a whole learner, which follows them while the detector still collects. With the default
-// half-lives it needs no alarm even for 1.2 in the level; one that was told to forget slowly (40 times), without a race, does. A minute
-// between labels.
+// Changes against a whole learner, which follows them while the detector still collects: with the default half-lives it
+// needs no alarm even for 1.2 in the level. One that was told to forget slowly (40 times, no race) does: 1.5 in the level,
+// and an inverted slope. A minute between labels.
 TEST(Drift, ALearnerThatFollowsStillTellsOfAChangeItCannotFollow) {
   FixNumericPath();
   const int runs = accuracy::Seeds(10);
   auto frame = std::make_shared<FeatureFrame>();
   frame->features.resize(2);
-  for (const Change change : {Change::kUp, Change::kDown, Change::kInverted}) {
+  for (const Change change : {Change::kUp, Change::kInverted}) {
     int found = 0;
     std::int64_t false_alarms = 0;
     for (int run = 0; run < runs; ++run) {
@@ -89,7 +89,7 @@ TEST(Drift, ALearnerThatFollowsStillTellsOfAChangeItCannotFollow) {
       for (int i = 0; i < 26'000; ++i) {
         x[1] = static_cast<float>(draws.Normal());
         double z = -3 + .7 * static_cast<double>(x[1]);
-        if (i >= 20'000) z = Truth(change, z) + (change == Change::kUp ? .5 : change == Change::kDown ? -.6 : 0);
+        if (i >= 20'000) z = Truth(change, z) + (change == Change::kUp ? 1.0 : 0.0);
         row.time = i * 60'000LL;
         row.y = draws.Uniform() < fixed::Logistic(z) ? 1.0F : 0.0F;
         learner.Apply(row, x);

@@ -15,7 +15,7 @@ namespace {
 
 constexpr double kDays = 60;
 
-std::unique_ptr<ClosedLoop> Run(const Config& config) {
+std::unique_ptr<ClosedLoop> Simulate(const Config& config) {
   MarketOptions market;
   market.customers = 1'000;
   market.days = kDays;
@@ -27,14 +27,14 @@ std::unique_ptr<ClosedLoop> Run(const Config& config) {
 }
 
 LoadedConfig Configuration(const std::string& name) {
-  return ParseConfig(std::string(EmbeddedFile(name)), name, {"app.instance=test"});
+  return ParseConfig(std::string(EmbeddedFile(name)), name, {{"app.instance", "test"}});
 }
 
 // Windows of 7 and 30 days where answers come within hours: F has to be learned long before a window closes.
 TEST(UndriftedWorld, WindowsFarLongerThanDelaysRaiseNoAlarms) {
   const LoadedConfig loaded = Configuration("deploy/offerstream.yaml");
   ASSERT_NE(loaded.config, nullptr) << (loaded.errors.empty() ? "" : loaded.errors[0].Text());
-  const auto loop = Run(*loaded.config);
+  const auto loop = Simulate(*loaded.config);
   ASSERT_NE(loop, nullptr);
   double labels = 0;
   std::int64_t alarms = 0;
@@ -53,7 +53,7 @@ TEST(UndriftedWorld, WindowsFarLongerThanDelaysRaiseNoAlarms) {
 TEST(UndriftedWorld, ConversionsArePredictedAsOftenAsTheyCome) {
   const LoadedConfig loaded = Configuration("deploy/demo/offerstream.yaml");
   ASSERT_NE(loaded.config, nullptr) << (loaded.errors.empty() ? "" : loaded.errors[0].Text());
-  const auto loop = Run(*loaded.config);
+  const auto loop = Simulate(*loaded.config);
   ASSERT_NE(loop, nullptr);
   double predicted = 0, positives = 0;
   for (const ModelReport& model : loop->engine().Reports()) {
