@@ -363,7 +363,8 @@ void CustomerDecision::Score(const CustomerProfile& profile, const Event& event,
     const std::uint32_t ordinal = use_.shown[c] + 1u;
     features_.FillCandidate(profile, event.time, channel, place_.slot, ordinal, x_);
     const CapCell::Point* point = PointAt(cell_row_[c], ordinal);
-    scorer_.SetChannel(channel, rest, point == nullptr ? 0.0 : plan_->channels[c].unsubscribe_value * point->unsubscribe_rate);
+    const ChannelSpec& spec = plan_->channels[c];
+    scorer_.SetChannel(channel, rest, spec.cost + (point == nullptr ? 0.0 : spec.unsubscribe_value * point->unsubscribe_rate));
   }
   if (table_.any_from_siblings()) {
     for (const Candidate& c : decision.candidates) Need(plan_->ModelOf(c.offer, plan_->offers[c.offer.value].goal));
@@ -379,11 +380,11 @@ void CustomerDecision::ApplyThreshold(Decision& decision) const {
   const double threshold = plan_->decide.threshold;
   const std::size_t before = decision.excluded.size();
   for (const Candidate& c : decision.candidates) {
-    if (c.score + c.score_sd > threshold) continue;
+    if (c.score > threshold) continue;
     decision.excluded.push_back({c.offer, c.channel, Stage::kThreshold, ExclusionReason::kBelowThreshold, kNever});
   }
   if (decision.excluded.size() == before) return;
-  std::erase_if(decision.candidates, [threshold](const Candidate& c) { return c.score + c.score_sd <= threshold; });
+  std::erase_if(decision.candidates, [threshold](const Candidate& c) { return c.score <= threshold; });
   std::sort(decision.excluded.begin(), decision.excluded.end(), [](const Exclusion& a, const Exclusion& b) {
     return std::pair(a.offer, a.channel) < std::pair(b.offer, b.channel);
   });

@@ -138,7 +138,7 @@ constexpr Setting kSettings[] = {
     {"decide.valid_for", T::kDuration, "6h", kSecond, 90 * kDay, "", false, "How long a decision may be used."},
     {"decide.placements", T::kTexts, "[home]", 1, kPlacementsMax, "", false, "Places that ask for an offer."},
     {"decide.threshold", T::kNumber, "0", -1e9, 1e9, "", false,
-     "Least score in major units; below it no offer is made."},
+     "Least score (value net of cost) in major units; at or below it no offer is made."},
 
     {"explore", T::kSection, "", 0, 0, "", false, "How much is tried to learn more."},
     {"explore.policy", T::kChoice, "inverse_gap", 0, 0, "inverse_gap|squarecb|epsilon_greedy|thompson|greedy|uniform", false,

@@ -25,7 +25,7 @@ class CandidateScorer {
 
   /// The customer's features, x[0, candidate_begin). Forgets channels.
   void SetCustomer(std::span<const float> x);
-  /// What differs on a channel: x[candidate_begin, d), and `penalty` = U u_n. Call for each channel that is scored.
+  /// What differs on a channel: x[candidate_begin, d), and `penalty` = cost + U u_n. Call for each channel that is scored.
   void SetChannel(ChannelIndex channel, std::span<const float> rest, double penalty);
   /// Price of money by offer (its budget's); empty: money costs nothing. Owned by the caller until the next call.
   void SetPrices(std::span<const double> by_offer) { prices_ = by_offer; }

@@ -41,7 +41,7 @@ struct Candidate {
   OfferIndex offer{};
   ChannelIndex channel{};
   double propensity = 0;      ///< probability with which it would have been drawn; sums to 1 over the candidates
-  double score = 0;           ///< P V L - price * cost - U u_n, major units
+  double score = 0;           ///< P V L - (1 + price) cost - U u_n, major units
   double score_sd = 0;
   double probability = 0;     ///< calibrated probability of the goal
   double probability_se = 0;

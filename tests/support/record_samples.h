@@ -48,7 +48,6 @@ inline ObservationBatch Observations(const CampaignPlan& plan, std::uint64_t see
     if (coin()) o.outcome = static_cast<std::uint16_t>(draws.Below(plan.outcomes.size()));
     o.arm = static_cast<std::uint8_t>(draws.Below(3));
     o.lottery = coin();
-    o.held = coin();
     o.unsubscribed = coin();
     o.instant = coin();
     if (coin()) o.pre_value = draws.Normal();

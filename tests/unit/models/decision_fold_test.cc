@@ -78,6 +78,25 @@ TEST(DecisionFold, UnshownDecisionGivesItsCapSlotBackWhenItsValidityEnds) {
   EXPECT_EQ(w.Of("u1").exposures.size(), 1u);
 }
 
+TEST(DecisionFold, AChannelIsPaidForAndAnOfferExpectedToLoseIsNotMade) {
+  CampaignPlan plan = SmallPlan();   // a cold model expects some 7 % of 40
+  plan.channels[0].cost = 0.5;
+  plan.channels[1].cost = 4;       // more than it brings, though less than it brings plus its standard deviation
+  FoldWorld w(plan);
+  const Decision& decision = w.Apply(w.script.Add(EventKind::kRequest, "u1", kStart)).decisions[0];
+  ASSERT_TRUE(decision.has_offer);
+  ASSERT_EQ(decision.candidates.size(), 3u);
+  for (const Candidate& c : decision.candidates) {
+    EXPECT_EQ(c.channel, ChannelIndex(0));
+    EXPECT_NEAR(c.score, 40 * c.probability - 0.5, 1e-12);
+  }
+  ASSERT_EQ(decision.excluded.size(), 3u);
+  for (const Exclusion& e : decision.excluded) {
+    EXPECT_EQ(e.channel, ChannelIndex(1));
+    EXPECT_EQ(e.reason, ExclusionReason::kBelowThreshold);
+  }
+}
+
 TEST(DecisionFold, HoldoutGetsNoOfferAndEveryCandidateSaysSo) {
   CampaignPlan plan = SmallPlan();
   plan.experiment.holdout = 1;

@@ -21,7 +21,8 @@ void ExpectEveryDamageIsNoticed(const std::string& bytes, Decode decode) {
 TEST(ObservationCodec, EveryFieldOfEveryRowComesBack) {
   const auto plan = samples::Plan();
   for (std::uint64_t seed = 0; seed < 200; ++seed) {
-    const ObservationBatch batch = samples::Observations(*plan, seed, 1 + seed % 40);
+    ObservationBatch batch = samples::Observations(*plan, seed, 1 + seed % 40);
+    for (std::size_t r = 0; r < batch.rows.size(); ++r) batch.rows[r].held = (seed + r) % 3 == 0;  // later than the kept sample
     const std::string bytes = samples::Encoded(*plan, batch);
     EXPECT_EQ(PeekObservationRecord(bytes), ObservationRecordType::kObservations);
     ObservationBatch read;
