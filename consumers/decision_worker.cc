@@ -98,6 +98,7 @@ Status DecisionWorker::AttendOwnership() {
   if (!change) return tl::unexpected(change.error());
   if (change->empty()) return {};
   ++totals_.rebalances;
+  share_known_ = change->answered;   // what was revoked is given anew
   // Rows not yet written stay tail for the next owner: RocksDB is a valid checkpoint at any time.
   KeepCounters();
   for (const std::int32_t p : change->revoked) {
@@ -107,7 +108,7 @@ Status DecisionWorker::AttendOwnership() {
   for (const std::int32_t p : change->assigned) missing_.push_back(p);
   Log(LogLevel::kInfo, fmt::format("shard {}: {} partitions revoked{}, {} assigned", shard_, change->revoked.size(),
                                    change->lost ? " (lost)" : "", change->assigned.size()));
-  ready_ = missing_.empty() && !partitions_.empty();
+  ready_ = share_known_ && missing_.empty();
   return {};
 }
 
@@ -133,7 +134,7 @@ Status DecisionWorker::RecoverMissing() {
     // Recovery takes its time: the group is attended between partitions.
     if (Status attended = AttendOwnership(); !attended) return attended;
   }
-  ready_ = !partitions_.empty();
+  ready_ = share_known_;
   return {};
 }
 

@@ -42,7 +42,7 @@ class DecisionWorker {
   std::uint64_t progress() const { return progress_.load(std::memory_order_relaxed) + remaining_.load(std::memory_order_relaxed); }
   /// Waiting for Kafka is progress, too. Any thread.
   void StillWaiting() { progress_.fetch_add(1, std::memory_order_relaxed); }
-  /// True when every assigned partition is recovered and there is at least one. Any thread.
+  /// True when the group has given this shard its share, an empty one too, and all of it is recovered. Any thread.
   bool ready() const { return ready_.load(); }
   /// Runs on the worker's thread between transactions, soon; for reads of a customer. Any thread.
   using Question = std::function<void(DecisionWorker&)>;
@@ -81,6 +81,7 @@ class DecisionWorker {
 
   std::map<std::int32_t, std::unique_ptr<OwnedPartition>> partitions_;
   std::vector<std::int32_t> missing_;          // assigned, not yet recovered
+  bool share_known_ = false;                   // the group has said which partitions are this shard's
   RecordBatch batch_;
   bool open_ = false;                          // a transaction in the outbox
   std::int64_t opened_ms_ = 0, last_commit_ms_ = 0, last_input_ms_ = 0, last_clock_ms_ = 0, last_publish_ms_ = 0;

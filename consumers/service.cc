@@ -282,7 +282,7 @@ Status Service::AwaitEnd(const std::atomic<int>& stop) {
 Readiness Service::readiness() const {
   Readiness readiness;
   for (std::size_t s = 0; s < shards_.size(); ++s) {
-    if (!shards_[s]->worker->ready()) readiness.reasons.push_back(fmt::format("Shard {} has no recovered partitions yet.", s));
+    if (!shards_[s]->worker->ready()) readiness.reasons.push_back(fmt::format("Shard {} does not have its partitions recovered yet.", s));
   }
   if (learner_ == nullptr || !learner_->View().ready) readiness.reasons.push_back("The models are not loaded yet.");
   if (feed_ != nullptr && feed_->Newest() == nullptr) readiness.reasons.push_back("The published models are not read yet.");

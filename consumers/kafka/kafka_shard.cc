@@ -101,8 +101,11 @@ Status KafkaShard::OnChange(KafkaConsumer::Change change, std::vector<TopicPosit
     if (change == KafkaConsumer::Change::kLost) change_.lost = true;
     for (const auto& [partition, next] : next_) change_.revoked.push_back(partition);
     next_.clear();
+    change_.answered = false;
     return {};
   }
+  change_.answered = true;
+  if (positions.empty()) return {};
   // Without an answer we wait, as everywhere: also while a transaction of a dead writer has not ended yet. The member keeps
   // its partitions; the group sees its heartbeats.
   for (;;) {

@@ -71,7 +71,8 @@ struct LogBounds {
 struct OwnershipChange {
   std::vector<std::int32_t> assigned{}, revoked{};
   bool lost = false;   ///< taken without asking: what is in memory is void
-  bool empty() const { return assigned.empty() && revoked.empty() && !lost; }
+  bool answered = false;   ///< the group gave its share, which is empty when there are more shards than partitions
+  bool empty() const { return assigned.empty() && revoked.empty() && !lost && !answered; }
 };
 
 /// One thread.

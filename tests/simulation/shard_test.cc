@@ -257,6 +257,23 @@ TEST_F(Shard, ARepeatedRequestMakesTheProducerAnewBeforeTheNextTransaction) {
   EXPECT_EQ(process.worker->View().recycles.count("unclean"), 1u);
 }
 
+TEST_F(Shard, IsReadyOnceItKnowsItsShareEvenWhenThatIsNothing) {
+  MemoryKafka kafka;
+  Feed(kafka, 20, 5);
+  Process process(kafka);
+  process.Turn();
+  EXPECT_FALSE(process.worker->ready()) << "the group has not answered yet";
+  process.shard->Assign({});
+  process.Turn();
+  EXPECT_TRUE(process.worker->ready()) << "more shards than partitions: nothing to recover";
+  process.shard->Assign({0});
+  process.Turn();
+  EXPECT_TRUE(process.worker->ready());
+  process.shard->Assign({}, true);
+  process.Turn();
+  EXPECT_FALSE(process.worker->ready()) << "what was lost is not known to be another's yet";
+}
+
 // Two processes; the group gives and takes, also behind the owner's back; processes die, with and without their disk.
 TEST_F(Shard, AnyRebalancesCrashesAndFaultsEndWhereARunWithoutThemDoes) {
   std::uint64_t moves = 0, crashes = 0, zombies = 0, aborted = 0, unknown = 0;

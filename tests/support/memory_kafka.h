@@ -56,6 +56,7 @@ class MemoryShard final : public EventSource, public Outbox {
     for (const auto& [p, next] : next_) change_.revoked.push_back(p);
     next_.clear();
     change_.lost = lost;
+    change_.answered = !lost;
     for (const std::int32_t p : partitions) {
       std::vector<std::int64_t>& next = next_[p];
       for (const std::string& input : inputs_) next.push_back(PositionOf(input, p).first);
