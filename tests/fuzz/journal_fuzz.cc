@@ -4,26 +4,15 @@
 #include <string>
 #include <string_view>
 
-#include "state/formats/framing.h"
+#include "tests/fuzz/framed_input.h"
 #include "tests/support/record_samples.h"
 
 namespace offerstream {
 namespace {
 
-// The bytes as they are; or, when the first one is odd, as a frame of the right format with a true checksum, so that the
-// fuzzer gets behind it.
-std::string Input(std::string_view bytes, FrameFormat format) {
-  if (bytes.empty() || bytes[0] % 2 == 0) return std::string(bytes);
-  std::string framed;
-  const std::size_t begin = BeginFrame(format, 1, framed);
-  framed += bytes.substr(1);
-  EndFrame(begin, framed);
-  return framed;
-}
-
 void Try(std::string_view input) {
   static const auto plan = samples::Plan();
-  const std::string bytes = Input(input, FrameFormat::kJournal);
+  const std::string bytes = FramedInput(input, FrameFormat::kJournal);
   (void)PeekJournalSeq(bytes);
   JournalReader reader;
   JournalRecord first, second;

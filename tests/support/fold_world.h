@@ -1,6 +1,7 @@
 // Plans and events for tests of the decision fold, in a few words each.
 #pragma once
 
+#include <algorithm>
 #include <deque>
 #include <memory>
 #include <string>
@@ -179,6 +180,22 @@ inline std::shared_ptr<ResponseView> View(const CampaignPlan& plan, ModelIndex m
   view->feature_mean.assign(d, 0.0);
   view->labels = 100;
   return view;
+}
+
+/// How many observations of a kind came out.
+inline std::size_t Rows(const FoldOutput& out, ObservationKind kind) {
+  return static_cast<std::size_t>(std::count_if(out.observations.rows.begin(), out.observations.rows.end(),
+                                                [kind](const Observation& o) { return o.kind == kind; }));
+}
+
+/// An impression of an offer on a channel; `decision` 0: of no decision of ours.
+inline Event& Show(FoldWorld& w, const std::string& customer, EventTime at, std::size_t offer, std::size_t channel,
+                   DecisionId decision = 0) {
+  Event& e = w.script.Add(EventKind::kImpression, customer, at);
+  e.offer = OfferIndex(offer);
+  e.channel = ChannelIndex(channel);
+  e.decision_id = decision;
+  return e;
 }
 
 }  // namespace offerstream

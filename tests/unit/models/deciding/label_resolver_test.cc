@@ -8,20 +8,6 @@
 namespace offerstream {
 namespace {
 
-std::size_t Rows(const FoldOutput& out, ObservationKind kind) {
-  return static_cast<std::size_t>(std::count_if(out.observations.rows.begin(), out.observations.rows.end(),
-                                                [kind](const Observation& o) { return o.kind == kind; }));
-}
-
-Event& Show(FoldWorld& w, const std::string& customer, EventTime at, std::size_t offer, std::size_t channel,
-            DecisionId decision = 0) {
-  Event& e = w.script.Add(EventKind::kImpression, customer, at);
-  e.offer = OfferIndex(offer);
-  e.channel = ChannelIndex(channel);
-  e.decision_id = decision;
-  return e;
-}
-
 TEST(LabelResolver, ShownDecisionIsLabelledByIntervalsAndOnceAtTheEndOfItsWindow) {
   FoldWorld w;
   const Decision d = w.Apply(w.script.Add(EventKind::kRequest, "u1", kStart)).decisions[0];
