@@ -24,7 +24,7 @@ const std::array<double, OffPolicyEstimator::kTried> kTaus = [] {
 }();
 
 // What the bootstrap sums of a row.
-enum Term : std::size_t { kCount, kReward, kWeight, kWeighted, kExpected, kCorrection, kTerms };
+enum Term : std::size_t { kCount, kReward, kWeight, kWeighted, kExpected, kCorrection };
 
 Interval Around(double value, double se) { return {value - kNormal95 * se, value + kNormal95 * se}; }
 
@@ -85,8 +85,12 @@ bool OffPolicyEstimator::Add(const OffPolicyRow& row) {
     add(dr_os_[k], lambda * w / (lambda + w * w));
   }
   if (bootstrap_.on()) {
-    const double terms[kTerms] = {1, row.reward, w, wr, dm, we};
+    const UnitSums terms = {1, row.reward, w, wr, dm, we};
     bootstrap_.Add(row.unit, terms);
+    if (units_.size() <= kUnitsMost) {
+      UnitSums& unit = units_[row.unit];
+      for (std::size_t k = 0; k < kTerms; ++k) unit[k] += terms[k];
+    }
   }
   return true;
 }
@@ -159,20 +163,47 @@ void OffPolicyEstimator::FillTamed(OffPolicyResult& result) const {
   choose(OffPolicyMethod::kDrOs, dr_os_, true);
 }
 
+template <typename Influence>
+double OffPolicyEstimator::AccelerationOf(Influence influence) const {
+  if (units_.size() > kUnitsMost) return 0;
+  double squares = 0, cubes = 0;
+  for (const auto& [unit, sums] : units_) {
+    const double u = influence(sums);
+    squares += u * u;
+    cubes += u * u * u;
+  }
+  return Acceleration(squares, cubes);
+}
+
 void OffPolicyEstimator::FillBootstrap(OffPolicyResult& result) const {
   if (!bootstrap_.on()) return;
+  const double n = static_cast<double>(n_);
   const auto sum = [this](Term term, std::size_t b) { return bootstrap_.Sum(term, b); };
   const auto mean = [&](Term term, std::size_t b) { return sum(term, b) / sum(kCount, b); };
-  const auto set = [&](OffPolicyMethod method, auto statistic) {
-    result.methods[static_cast<std::size_t>(method)].bootstrap = bootstrap_.Percentiles(statistic);
+  const auto interval = [&](double estimate, auto statistic, auto influence) {
+    return bootstrap_.Corrected(statistic, estimate, AccelerationOf(influence));
   };
+  const auto set = [&](OffPolicyMethod method, auto statistic, auto influence) {
+    OffPolicyEstimate& estimate = result.methods[static_cast<std::size_t>(method)];
+    estimate.bootstrap = interval(estimate.value, statistic, influence);
+  };
+  // Influence of a unit on a mean, and on a ratio to the sum of weights; times n, which does not matter here.
+  const auto on_mean = [n](double part, double whole, const UnitSums& unit) { return part - unit[kCount] * whole / n; };
+  const double scale = w_ > 0 ? n / w_ : 0;
+  const auto on_ratio = [&](double part, double whole, const UnitSums& unit) { return scale * (part - unit[kWeight] * whole / w_); };
   const auto sndr = [&](std::size_t b) { return mean(kExpected, b) + sum(kCorrection, b) / sum(kWeight, b); };
-  set(OffPolicyMethod::kIps, [&](std::size_t b) { return mean(kWeighted, b); });
-  set(OffPolicyMethod::kSnips, [&](std::size_t b) { return sum(kWeighted, b) / sum(kWeight, b); });
-  set(OffPolicyMethod::kDm, [&](std::size_t b) { return mean(kExpected, b); });
-  set(OffPolicyMethod::kDr, [&](std::size_t b) { return mean(kExpected, b) + mean(kCorrection, b); });
-  set(OffPolicyMethod::kSndr, sndr);
-  result.difference_interval = bootstrap_.Percentiles([&](std::size_t b) { return sndr(b) - mean(kReward, b); });
+  const auto on_sndr = [&](const UnitSums& u) { return on_mean(u[kExpected], dm_, u) + on_ratio(u[kCorrection], we_, u); };
+  set(OffPolicyMethod::kIps, [&](std::size_t b) { return mean(kWeighted, b); },
+      [&](const UnitSums& u) { return on_mean(u[kWeighted], wr_, u); });
+  set(OffPolicyMethod::kSnips, [&](std::size_t b) { return sum(kWeighted, b) / sum(kWeight, b); },
+      [&](const UnitSums& u) { return on_ratio(u[kWeighted], wr_, u); });
+  set(OffPolicyMethod::kDm, [&](std::size_t b) { return mean(kExpected, b); },
+      [&](const UnitSums& u) { return on_mean(u[kExpected], dm_, u); });
+  set(OffPolicyMethod::kDr, [&](std::size_t b) { return mean(kExpected, b) + mean(kCorrection, b); },
+      [&](const UnitSums& u) { return on_mean(u[kExpected] + u[kCorrection], dm_ + we_, u); });
+  set(OffPolicyMethod::kSndr, sndr, on_sndr);
+  result.difference_interval = interval(result.difference, [&](std::size_t b) { return sndr(b) - mean(kReward, b); },
+                                        [&](const UnitSums& u) { return on_sndr(u) - on_mean(u[kReward], r_, u); });
 }
 
 void OffPolicyEstimator::Judge(OffPolicyResult& result) const {

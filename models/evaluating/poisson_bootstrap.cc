@@ -4,6 +4,7 @@
 #include <cassert>
 #include <cmath>
 
+#include "models/domain/fixed_math.h"
 #include "models/domain/random.h"
 
 namespace offerstream {
@@ -27,7 +28,23 @@ double CountOf(std::uint32_t word) {
   return count;
 }
 
+constexpr double kNormal95 = 1.959963984540054;
+
+// By bisection: exact to the last digits NormalCdf has, and needed a few times a report.
+double NormalQuantile(double p) {
+  double low = -9, high = 9;
+  for (int i = 0; i < 60; ++i) {
+    const double middle = (low + high) / 2;
+    (fixed::NormalCdf(middle) < p ? low : high) = middle;
+  }
+  return (low + high) / 2;
+}
+
 }  // namespace
+
+double Acceleration(double squares, double cubes) {
+  return squares > 0 ? cubes / (6 * squares * std::sqrt(squares)) : 0;
+}
 
 PoissonBootstrap::PoissonBootstrap(std::uint64_t seed, std::size_t sums, std::size_t replicates)
     : seed_(seed), terms_(sums), stride_(replicates), replicates_(replicates), sums_(sums * replicates), counts_(replicates) {}
@@ -50,17 +67,26 @@ void PoissonBootstrap::Add(std::uint64_t unit, std::span<const double> terms) {
   }
 }
 
-Interval PoissonBootstrap::Middle(std::vector<double>& values) {
+Interval PoissonBootstrap::Middle(std::vector<double>& values, double estimate, double acceleration) {
   std::erase_if(values, [](double v) { return !std::isfinite(v); });
   if (values.empty()) return {};
   std::sort(values.begin(), values.end());
-  const auto at = [&values](double share) {   // linear between order statistics
-    const double place = share * static_cast<double>(values.size() - 1);
-    const auto below = static_cast<std::size_t>(place);
-    const std::size_t above = std::min(below + 1, values.size() - 1);
-    return values[below] + (place - static_cast<double>(below)) * (values[above] - values[below]);
+  const double n = static_cast<double>(values.size());
+  // Bias: where the estimate lies among its replicates, ties by halves; never at an end.
+  const auto below = std::lower_bound(values.begin(), values.end(), estimate) - values.begin();
+  const auto upto = std::upper_bound(values.begin(), values.end(), estimate) - values.begin();
+  const double z0 = NormalQuantile(std::clamp(static_cast<double>(below + upto) / 2 / n, 1 / (n + 1), n / (n + 1)));
+  const auto level = [&](double z) {
+    const double stretch = 1 - acceleration * (z0 + z);
+    return stretch > 0 ? fixed::NormalCdf(z0 + (z0 + z) / stretch) : (z > 0 ? 1.0 : 0.0);
   };
-  return {at(0.025), at(0.975)};
+  const auto at = [&values, n](double share) {   // linear between order statistics
+    const double place = share * (n - 1);
+    const auto lower = static_cast<std::size_t>(place);
+    const std::size_t upper = std::min(lower + 1, values.size() - 1);
+    return values[lower] + (place - static_cast<double>(lower)) * (values[upper] - values[lower]);
+  };
+  return {at(level(-kNormal95)), at(level(kNormal95))};
 }
 
 }  // namespace offerstream

@@ -2,9 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <vector>
 
+#include "models/domain/fixed_math.h"
 #include "models/domain/random.h"
 
 namespace offerstream {
@@ -189,10 +191,49 @@ TEST(PoissonBootstrap, RowsOfOneUnitAreTakenTogether) {
     together.Add(i / 4, one);   // 100 customers of four rows
   }
   const auto width = [](const PoissonBootstrap& b) {
-    const Interval i = b.Percentiles([&](std::size_t r) { return b.Sum(0, r); });
+    const Interval i = b.Corrected([&](std::size_t r) { return b.Sum(0, r); }, 400, 0);
     return i.high - i.low;
   };
   EXPECT_NEAR(width(together) / width(apart), 2, .15);
+}
+
+// A mean of rare rewards: few samples hold the large ones, so the interval has to reach further up than down.
+TEST(PoissonBootstrap, TheCorrectionForSkewnessCoversMeansOfRareRewards) {
+  constexpr int kWorlds = 400, kUnits = 150;
+  constexpr double kShare = 0.06, kMean = kShare;   // exponential rewards of mean 1, seldom
+  int plain_inside = 0, inside = 0, plain_above = 0, above = 0;
+  for (int world = 0; world < kWorlds; ++world) {
+    Draws draws(11, static_cast<std::uint64_t>(world), 0, Purpose::kSimulation);
+    PoissonBootstrap bootstrap(static_cast<std::uint64_t>(world), 2, 1'000);
+    std::vector<double> rewards;
+    double sum = 0;
+    for (std::uint64_t unit = 0; unit < kUnits; ++unit) {
+      const double u = draws.Uniform(), reward = u < kShare ? -fixed::Log(1 - draws.Uniform()) : 0;
+      rewards.push_back(reward);
+      sum += reward;
+      const double terms[] = {1, reward};
+      bootstrap.Add(unit, terms);
+    }
+    const double mean = sum / kUnits;
+    double squares = 0, cubes = 0;
+    for (const double r : rewards) {
+      squares += (r - mean) * (r - mean);
+      cubes += (r - mean) * (r - mean) * (r - mean);
+    }
+    const auto statistic = [&](std::size_t b) { return bootstrap.Sum(1, b) / bootstrap.Sum(0, b); };
+    std::vector<double> values;
+    for (std::size_t b = 0; b < bootstrap.replicates(); ++b) values.push_back(statistic(b));
+    std::nth_element(values.begin(), values.begin() + 500, values.end());
+    const Interval plain = bootstrap.Corrected(statistic, values[500], 0);   // an estimate in the middle: nothing to correct
+    const Interval corrected = bootstrap.Corrected(statistic, mean, Acceleration(squares, cubes));
+    plain_inside += plain.low <= kMean && kMean <= plain.high;
+    plain_above += kMean > plain.high;
+    inside += corrected.low <= kMean && kMean <= corrected.high;
+    above += kMean > corrected.high;
+  }
+  EXPECT_GT(inside, plain_inside + kWorlds / 100);
+  EXPECT_GE(inside, kWorlds * 92 / 100) << plain_inside << " plain";
+  EXPECT_LT(above, plain_above) << "the true mean lies above a plain interval too often";
 }
 
 TEST(PoissonBootstrap, ManyRowsGoOnWithFewerReplicatesAndOfManyRows) {
@@ -200,7 +241,7 @@ TEST(PoissonBootstrap, ManyRowsGoOnWithFewerReplicatesAndOfManyRows) {
   const double one[] = {1};
   for (std::int64_t i = 0; i <= PoissonBootstrap::kManyRows; ++i) bootstrap.Add(static_cast<std::uint64_t>(i), one);
   EXPECT_EQ(bootstrap.replicates(), PoissonBootstrap::kFewReplicates);
-  const Interval all = bootstrap.Percentiles([&](std::size_t b) { return bootstrap.Sum(0, b); });
+  const Interval all = bootstrap.Corrected([&](std::size_t b) { return bootstrap.Sum(0, b); }, static_cast<double>(PoissonBootstrap::kManyRows), 0);
   EXPECT_NEAR((all.low + all.high) / 2, static_cast<double>(PoissonBootstrap::kManyRows), 150);
 }
 
