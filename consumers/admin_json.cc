@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "consumers/wire/feature_name.h"
 #include "metrics/health.h"
 #include "models/domain/event_time.h"
 
@@ -154,13 +155,14 @@ std::string ModelsJson(const LearnerView& learner) {
          }) + "\n";
 }
 
-std::string DriversJson(const LearnerView& learner, std::string_view model_id) {
+std::string DriversJson(const LearnerView& learner, std::string_view model_id, const AdoptedModels* models) {
+  const SegmentView* segments = models == nullptr ? nullptr : models->segments.get();
   for (const ModelReport& m : learner.models) {
     if (m.id != model_id) continue;
     return fmt::format("{{\"id\":{},\"version\":{},\"drivers\":{}}}\n", JsonText(m.id), m.version,
-                       Array(m.drivers, [](const ModelReport::Driver& d) {
+                       Array(m.drivers, [segments](const ModelReport::Driver& d) {
                          return fmt::format("{{\"feature\":{},\"coefficient\":{},\"odds_ratio\":{},\"low\":{},\"high\":{},\"z\":{}}}",
-                                            JsonText(d.feature), Number(d.coefficient), Number(d.odds_ratio), Number(d.low),
+                                            JsonText(FeatureName(d.feature, segments)), Number(d.coefficient), Number(d.odds_ratio), Number(d.low),
                                             Number(d.high), Number(d.z));
                        }));
   }

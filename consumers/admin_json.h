@@ -15,8 +15,8 @@ std::string SegmentsJson(const CampaignPlan& plan, const AdoptedModels* models);
 /// Learned impression curves per segment and channel.
 std::string CapsJson(const CampaignPlan& plan, const AdoptedModels* models);
 std::string ModelsJson(const LearnerView& learner);
-/// Drivers of one model; empty when there is no such model.
-std::string DriversJson(const LearnerView& learner, std::string_view model_id);
+/// Drivers of one model; empty when there is no such model. `models` know which segment a segment's feature means now.
+std::string DriversJson(const LearnerView& learner, std::string_view model_id, const AdoptedModels* models);
 std::string PipelineJson(const ServiceView& service);
 /// The plan in force.
 std::string ConfigJson(const CampaignPlan& plan);

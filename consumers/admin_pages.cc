@@ -45,7 +45,7 @@ HttpReply Customer(ServiceView& service, const HttpRequest& request) {
 }
 
 HttpReply Drivers(const ServiceView& service, const HttpRequest& request) {
-  const std::string body = DriversJson(service.learner(), request.parts[0] + "/" + request.parts[1]);
+  const std::string body = DriversJson(service.learner(), request.parts[0] + "/" + request.parts[1], service.models().get());
   return body.empty() ? ErrorReply(404, "There is no such model; /api/v1/models lists them.") : Json(body);
 }
 

@@ -201,6 +201,7 @@ void CustomerDecision::Decide(const CustomerProfile& profile, const Event& event
     decision.features.assign(x.dense().begin(), x.dense().end());
     decision.model_version = table_.model(goal).version;
     Explain(table_, goal, x.dense(), decision.explain);
+    NameSegments(decision);
     const std::size_t c = chosen.channel.value;
     decision.cap = {chosen.channel, limits_[c].limit, static_cast<std::uint16_t>(use_.shown[c] + use_.held[c]),
                     limits_[c].source, kNever, plan_->channels[c].cap.window};
@@ -219,6 +220,15 @@ void CustomerDecision::Decide(const CustomerProfile& profile, const Event& event
   ++counters.decisions[static_cast<std::size_t>(decision.arm)][static_cast<std::size_t>(decision.reason)];
   for (const Exclusion& e : decision.excluded) {
     ++counters.exclusions[static_cast<std::size_t>(e.stage)][static_cast<std::size_t>(e.reason)];
+  }
+}
+
+void CustomerDecision::NameSegments(Decision& decision) const {
+  if (models_.segments == nullptr) return;
+  for (Contribution& reason : decision.explain) {
+    const FeatureSpec& feature = plan_->features.features[reason.feature];
+    const bool of_segment = feature.kind == FeatureKind::kSegmentSlot || feature.kind == FeatureKind::kSegmentChannel;
+    if (of_segment) reason.segment = models_.segments->InSlot(feature.level);
   }
 }
 

@@ -93,6 +93,7 @@ class CustomerDecision {
   void RateMoney(const Decision& decision);
   void ApplyThreshold(Decision& decision) const;
   void Choose(const Event& event, PlacementIndex placement, Decision& decision);
+  void NameSegments(Decision& decision) const;   // in its reasons
   void Serve(const FeatureRow& x, OfferIndex index, EventTime at, double goal_variance, DecisionFact& fact);
   void Need(ModelIndex model);
   NoOfferReason WhyNone(const Decision& decision) const;

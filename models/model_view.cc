@@ -13,6 +13,13 @@ const CapCell* CapView::Find(std::uint32_t segment, ChannelIndex channel) const 
   return found != cells.end() && std::pair(found->segment, found->channel) == key ? &*found : nullptr;
 }
 
+std::uint32_t SegmentView::InSlot(std::size_t slot) const {
+  for (const Macro& macro : macros) {
+    if (macro.slot == slot) return macro.id;
+  }
+  return 0;
+}
+
 const BudgetView::Period* BudgetView::Find(EventTime begin) const {
   for (const Period& period : periods) {
     if (period.begin == begin) return &period;

@@ -77,6 +77,8 @@ struct SegmentView {
     std::vector<double> centre{};              ///< in z
   };
   std::vector<Macro> macros{};                 ///< ordered by id; at least one once learned
+  /// Id of the segment that has the slot now, 0: none. Slots are the features' affair; people are told ids.
+  std::uint32_t InSlot(std::size_t slot) const;
 };
 
 /// An effect treated - control with its 95 % interval for one look; relative figures are NaN when they have no end.

@@ -55,7 +55,7 @@ class FeatureBuilder {
       Wrong("segment", "segments are turned off (segments.features is empty)");
     if (segment) {
       for (std::size_t slot = 0; slot < SegmentView::kSlots; ++slot) {
-        Add({FeatureKind::kSegmentSlot, 0, Index(slot), 0, 1, fmt::format("segment={}", slot)});
+        Add({FeatureKind::kSegmentSlot, 0, Index(slot), 0, 1, fmt::format("segment_slot={}", slot)});
       }
     }
     Block("segment");
@@ -146,7 +146,7 @@ class FeatureBuilder {
     for (std::size_t slot = 0; slot < SegmentView::kSlots; ++slot) {
       for (std::size_t c = 0; c < channels; ++c) {
         Add({FeatureKind::kSegmentChannel, Index(c), Index(slot), 0, 1,
-             fmt::format("segment={}*channel={}", slot, plan_.channels[c].id)});
+             fmt::format("segment_slot={}*channel={}", slot, plan_.channels[c].id)});
       }
     }
     Block("crosses");

@@ -11,6 +11,7 @@
 #include "consumers/config/quantity_text.h"
 #include "consumers/wire/decision_format.h"
 #include "consumers/wire/event_mapping.h"
+#include "consumers/wire/feature_name.h"
 #include "consumers/wire/json_cursor.h"
 #include "models/domain/event_time.h"
 
@@ -34,8 +35,12 @@ struct DecisionEncoder::Impl {
     for (const std::string& topic : input_topics) topics.Add(Quoted(topic));
     for (const ChannelSpec& channel : plan->channels) channels.Add(Quoted(channel.id));
     for (const std::string& placement : plan->decide.placements) placements.Add(Quoted(placement));
-    for (const FeatureSpec& feature : plan->features.features)
+    for (const FeatureSpec& feature : plan->features.features) {
       features.Add(fmt::format("{{\"feature\":{},\"contribution\":", Quoted(feature.name)));
+      const std::string channel =
+          feature.kind == FeatureKind::kSegmentChannel ? "*channel=" + plan->channels[feature.index].id : "";
+      after_segment.Add(Quoted(channel).substr(1) + ",\"contribution\":");
+    }
     for (std::size_t o = 0; o < plan->offers.size(); ++o) RenderOffer(OfferIndex(o));
     for (std::size_t s = 0; s < kStages; ++s) {
       for (std::size_t r = 0; r < kExclusionReasons; ++r) {
@@ -49,7 +54,7 @@ struct DecisionEncoder::Impl {
     }
     source = "/offerstream/" + plan->app_id;
     for (const auto* parts :
-         {&topics, &channels, &placements, &features, &models, &windows, &caps, &pairs, &chosen, &worths, &reasons}) {
+         {&topics, &channels, &placements, &features, &after_segment, &models, &windows, &caps, &pairs, &chosen, &worths, &reasons}) {
       for (std::size_t i = 0; i < parts->size(); ++i) part_bytes = std::max(part_bytes, (*parts)[i].size() + kCopyStep);
     }
   }
@@ -165,7 +170,13 @@ struct DecisionEncoder::Impl {
     out.Text("],\"explain\":[");
     for (std::size_t i = 0; i < d.explain.size(); ++i) {
       if (i > 0) out.Char(',');
-      out.Part(features[d.explain[i].feature]);
+      if (d.explain[i].segment == 0) {
+        out.Part(features[d.explain[i].feature]);
+      } else {
+        out.Text("{\"feature\":\"segment=");
+        out.Unsigned(d.explain[i].segment);
+        out.Part(after_segment[d.explain[i].feature]);
+      }
       Number<2>(d.explain[i].contribution, out);
       out.Text(",\"sign_probability\":");
       Number<2>(d.explain[i].sign_probability, out);
@@ -350,6 +361,7 @@ struct DecisionEncoder::Impl {
   std::shared_ptr<const CampaignPlan> plan;
   // Everything that is constant while the plan is in force, as JSON.
   PaddedTexts topics{}, channels{}, placements{}, features{}, models{}, windows{}, caps{}, reasons{};
+  PaddedTexts after_segment{};  // by feature: what follows a segment's id
   PaddedTexts pairs{}, numbers{}, chosen{}, worths{};  // by offer x channel
   std::size_t part_bytes = 0;  // the longest of them
   bool compact;

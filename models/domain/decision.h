@@ -62,6 +62,7 @@ struct Contribution {
   std::uint16_t feature = 0;  ///< index into the schema
   double contribution = 0;
   double sign_probability = 0;
+  std::uint32_t segment = 0;  ///< of a segment's feature: id of the segment that has its slot; 0: none has, or another feature
 };
 
 /// Impressions of a customer on a channel against the limit that holds.

@@ -80,7 +80,7 @@ inline CampaignPlan SmallPlan() {
   AddFeature(plan, FeatureKind::kProfileNumber, "recency", static_cast<std::uint16_t>(ProfileNumber::kRecency), 0, 3, 2);
   AddFeature(plan, FeatureKind::kProfileNumber, "monetary", static_cast<std::uint16_t>(ProfileNumber::kMonetary), 0, 3, 2);
   AddFeature(plan, FeatureKind::kOwnsProduct, "owns savings", 0);
-  AddFeature(plan, FeatureKind::kSegmentSlot, "segment=1", 0, 0);
+  AddFeature(plan, FeatureKind::kSegmentSlot, "segment_slot=0", 0, 0);
   AddFeature(plan, FeatureKind::kHourSin, "hour sin");
   AddFeature(plan, FeatureKind::kHourCos, "hour cos");
   AddFeature(plan, FeatureKind::kWeekday, "monday", 0, 0);

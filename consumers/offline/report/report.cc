@@ -14,7 +14,7 @@ std::string ReportJson(const ReportParts& p) {
       {"events", report::EventsJson(p.counters)},
       {"decisions", report::DecisionsJson(p.plan, p.counters)},
       {"models", report::Array(p.models, [&](const ModelReport& m) {
-         return report::ModelJson(m, p.study == nullptr ? nullptr : p.study->Find(m.id));
+         return report::ModelJson(m, p.study == nullptr ? nullptr : p.study->Find(m.id), p.adopted.segments.get());
        })},
       {"segments", report::SegmentsJson(p)},
       {"caps", report::CapsJson(p.plan, p.adopted.caps.get())},

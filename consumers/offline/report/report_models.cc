@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "consumers/offline/report/json_text.h"
+#include "consumers/wire/feature_name.h"
 #include "models/evaluating/agreement.h"
 #include "models/evaluating/proportion.h"
 
@@ -78,19 +79,19 @@ std::string CalibrationJson(const ProgressiveScore& score) {
   return Array(parts, [](const std::string& p) { return p; });
 }
 
-std::string ImportancesJson(const ChallengeStanding& s, const std::vector<double>& online, const ModelReport& m) {
+std::string ImportancesJson(const ChallengeStanding& s, const std::vector<double>& online, const ModelReport& m, const SegmentView* segments) {
   std::vector<std::size_t> order(s.mean_abs_shap.size());
   for (std::size_t j = 0; j < order.size(); ++j) order[j] = j;
   std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return s.mean_abs_shap[a] > s.mean_abs_shap[b]; });
   order.resize(std::min(order.size(), kImportancesShown));
   return Array(order, [&](std::size_t j) {
     Object out;
-    out.Text("feature", m.drivers[j + 1].feature).Real("total_gain", s.total_gain[j]).Real("mean_abs_shap", s.mean_abs_shap[j]);
+    out.Text("feature", FeatureName(m.drivers[j + 1].feature, segments)).Real("total_gain", s.total_gain[j]).Real("mean_abs_shap", s.mean_abs_shap[j]);
     return out.Real("online", online[j]).str();
   });
 }
 
-std::string ChallengerJson(const ChallengeStanding& s, const ModelReport& m, const ModelStudy& study) {
+std::string ChallengerJson(const ChallengeStanding& s, const ModelReport& m, const ModelStudy& study, const SegmentView* segments) {
   Object out, online, settings;
   out.Text("name", Name(s.kind));
   AddQuality(out, s.challenger);
@@ -117,7 +118,7 @@ std::string ChallengerJson(const ChallengeStanding& s, const ModelReport& m, con
   agreement.Real("rank_correlation_shap", RankCorrelation(strength, s.mean_abs_shap));
   agreement.Real("rank_correlation_gain", RankCorrelation(strength, s.total_gain));
   agreement.Count("shared_of_top_5", static_cast<std::int64_t>(SharedTop(strength, s.mean_abs_shap, kTop)));
-  return out.Add("agreement", agreement.str()).Add("importances", ImportancesJson(s, strength, m)).str();
+  return out.Add("agreement", agreement.str()).Add("importances", ImportancesJson(s, strength, m, segments)).str();
 }
 
 /// |z| that a driver without any influence exceeds, among `tests` of them, in 5 of 100 models (Bonferroni).
@@ -133,7 +134,7 @@ double LimitOfZ(std::size_t tests) {
 
 }  // namespace
 
-std::string ModelJson(const ModelReport& m, const ModelStudy* study) {
+std::string ModelJson(const ModelReport& m, const ModelStudy* study, const SegmentView* segments) {
   Object out;
   out.Text("id", m.id).Count("version", m.version).Count("observations", m.observations);
   if (study == nullptr) {
@@ -158,13 +159,13 @@ std::string ModelJson(const ModelReport& m, const ModelStudy* study) {
   out.Add("drivers", Array(m.drivers, [&](const ModelReport::Driver& d) {
     const auto j = static_cast<std::size_t>(&d - m.drivers.data());
     Object driver;
-    driver.Text("feature", d.feature).Real("coefficient", d.coefficient).Real("odds_ratio", d.odds_ratio);
+    driver.Text("feature", FeatureName(d.feature, segments)).Real("coefficient", d.coefficient).Real("odds_ratio", d.odds_ratio);
     driver.Real("low", d.low).Real("high", d.high).Real("z", d.z);
     if (study != nullptr && j < study->feature_sum.size()) driver.Real("strength", std::abs(d.coefficient) * study->deviation(j));
     return driver.str();
   }));
   if (study != nullptr && study->challenge) {
-    out.Add("challengers", Array(study->challenge->standings(), [&](const ChallengeStanding& s) { return ChallengerJson(s, m, *study); }));
+    out.Add("challengers", Array(study->challenge->standings(), [&](const ChallengeStanding& s) { return ChallengerJson(s, m, *study, segments); }));
   }
   return out.str();
 }

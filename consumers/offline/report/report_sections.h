@@ -25,8 +25,9 @@ std::string DecisionsJson(const CampaignPlan& plan, const FoldCounters& counters
 /// Counts of the arms and the lift of the policy over the holdout; empty without.
 std::string ExperimentJson(const LiftView* view);
 // report_models.cc
-/// One model: counts, quality, drivers; with a study, curves and challengers, too.
-std::string ModelJson(const ModelReport& model, const ModelStudy* study);
+/// One model: counts, quality, drivers; with a study, curves and challengers, too. `segments` names the segments in
+/// features; null without.
+std::string ModelJson(const ModelReport& model, const ModelStudy* study, const SegmentView* segments);
 // report_studies.cc
 /// Factors of the numeric features: loadings, communalities, eigenvalues beside chance; empty when there are none to look for.
 std::string FactorsJson(const Study& study);

@@ -40,7 +40,7 @@ std::string ProfilesJson(const ReportParts& p, const SegmentView& view) {
   const SegmentSurvey all = p.survey == nullptr ? SegmentSurvey{} : p.survey->Everybody();
   return Array(view.macros, [&](const SegmentView::Macro& m) {
     Object profile;
-    profile.Count("id", std::int64_t{m.id}).Count("slot", std::int64_t{m.slot}).Real("share", m.share).Add("centre", Row(m.centre, Number));
+    profile.Count("id", std::int64_t{m.id}).Real("share", m.share).Add("centre", Row(m.centre, Number));
     if (p.survey == nullptr) return profile.str();
     const auto found = p.survey->segments().find(m.id);
     if (found == p.survey->segments().end()) return profile.Count("customers", std::int64_t{0}).str();

@@ -30,6 +30,9 @@ class OneCustomer final : public ServiceView {
     caps->version = 12;
     caps->cells.push_back({.segment = 3, .channel = ChannelIndex(0), .limit = 9, .low = 8, .high = 10, .impressions = 5000});
     models->caps = caps;
+    auto segments = std::make_shared<SegmentView>();
+    segments->macros.push_back({.id = 7, .slot = 2, .share = 1});
+    models->segments = segments;
     models_ = models;
   }
   std::shared_ptr<const CampaignPlan> plan() const override { return plan_; }
@@ -52,6 +55,8 @@ class OneCustomer final : public ServiceView {
     ModelReport report;
     report.id = "card/conversion";
     report.drivers.push_back({"job=clerk", 0.5, 1.65, 1.2, 2.2, 3.1});
+    report.drivers.push_back({"segment_slot=2*channel=push", 0.1, 1.11, 1, 1.2, 2});
+    report.drivers.push_back({"segment_slot=3", 0, 1, 0.5, 2, 0});
     view.models.push_back(report);
     return view;
   }
@@ -128,6 +133,13 @@ TEST_F(AdminPages, PromtoolAcceptsTheWholePage) {
 TEST_F(AdminPages, DriversOfAModelAndOfNone) {
   EXPECT_NE(Get("/api/v1/models/card/conversion/drivers").body.find("\"odds_ratio\":1.65"), std::string::npos);
   EXPECT_EQ(Get("/api/v1/models/card/sale/drivers").status, 404u);
+}
+
+TEST_F(AdminPages, DriversNameSegmentsByTheIdTheSegmentsPageHas) {
+  EXPECT_NE(Get("/api/v1/segments").body.find("{\"id\":7,"), std::string::npos);
+  const std::string drivers = Get("/api/v1/models/card/conversion/drivers").body;
+  EXPECT_NE(drivers.find("{\"feature\":\"segment=7*channel=push\","), std::string::npos) << drivers;
+  EXPECT_NE(drivers.find("{\"feature\":\"segment_slot=3\","), std::string::npos) << drivers;   // nobody has it
 }
 
 TEST_F(AdminPages, DecisionsLimitIsChecked) {

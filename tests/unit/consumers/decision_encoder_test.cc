@@ -74,6 +74,31 @@ TEST(DecisionEncoder, ACompactDecisionIsOneLineInTheContractsOrder) {
       R"("cause":{"topic":"events","partition":4,"offset":99120,"event_id":"m1"}})");
 }
 
+TEST(DecisionEncoder, AReasonNamesTheSegmentThatHasTheSlotNowAndTheSlotWhenNobodyHas) {
+  const auto plan = ParseConfig("version: 1\nchannels: { push: {}, email: {} }\noffers: [ { id: gold, value: 5 } ]\n"
+                                "features: { profile: [recency], time: false, crosses: [[segment, channel]] }\n",
+                                "c.yaml").config->plan;
+  const auto at = [&](std::string_view name) {
+    for (std::size_t j = 0; j < plan->features.size(); ++j) {
+      if (plan->features.features[j].name == name) return static_cast<std::uint16_t>(j);
+    }
+    ADD_FAILURE() << "no feature " << name;
+    return std::uint16_t{0};
+  };
+  DecisionEncoder encoder(plan, {"events"});
+  Decision d = Offered();
+  d.candidates.resize(1);
+  d.chosen = 0;
+  d.candidates[0].offer = OfferIndex(0);
+  d.candidates[0].channel = ChannelIndex(0);
+  d.explain = {{at("segment_slot=2"), 0.5, 1, 14}, {at("segment_slot=2*channel=email"), 0.4, 1, 14}, {at("segment_slot=11"), 0.3, 1, 0}};
+  std::string out;
+  encoder.EncodeDecision(d, out);
+  EXPECT_NE(out.find(R"("explain":[{"feature":"segment=14","contribution":0.5000,"sign_probability":1.0000},)"
+                     R"({"feature":"segment=14*channel=email","contribution":0.4000,"sign_probability":1.0000},)"
+                     R"({"feature":"segment_slot=11","contribution":0.3000,"sign_probability":1.0000}])"), std::string::npos) << out;
+}
+
 TEST(DecisionEncoder, NoOfferIsADecisionWithItsReasonAndItsThreeFirstLosers) {
   DecisionEncoder encoder(Plan("compact"), {"events"});
   Decision d = Offered();

@@ -334,6 +334,36 @@ TEST(DecisionFold, BirthIsToldOnceFromAdoptedSiblings) {
   EXPECT_EQ(Rows(w.Apply(w.script.Add(EventKind::kRequest, "u2", kStart)), ObservationKind::kBirth), 0u);
 }
 
+TEST(DecisionFold, ReasonsNameASegmentByItsIdAndNotByItsSlot) {
+  FoldWorld w;
+  AdoptedModels models;
+  models.responses.resize(w.plan->models());
+  const auto& features = w.plan->features.features;
+  const auto slot = static_cast<std::uint16_t>(
+      std::find_if(features.begin(), features.end(), [](const auto& f) { return f.kind == FeatureKind::kSegmentSlot; }) -
+      features.begin());
+  for (std::size_t m = 0; m < w.plan->models(); ++m) {
+    auto view = View(*w.plan, ModelIndex(m), -3, .05);
+    view->mean[slot] = 2;   // the largest reason there can be
+    models.responses[m] = view;
+  }
+  auto segments = std::make_shared<SegmentView>();
+  segments->dimension = 2;
+  segments->centre = {3, 1};
+  segments->scale = {2, 1};
+  segments->low = {0, 0};
+  segments->high = {10, 10};
+  segments->macros = {{7, 0, 1, {0, 0}}};   // segment 7 has slot 0
+  models.segments = segments;
+  w.fold.Adopt(models);
+  const Decision& d = w.Apply(w.script.Add(EventKind::kRequest, "u1", kStart)).decisions[0];
+  EXPECT_EQ(d.segment, 7u);
+  ASSERT_FALSE(d.explain.empty());
+  EXPECT_EQ(d.explain[0].feature, slot);
+  EXPECT_EQ(d.explain[0].segment, 7u);
+  for (const Contribution& c : d.explain) EXPECT_EQ(c.segment, c.feature == slot ? 7u : 0u);
+}
+
 TEST(DecisionFold, MovesAreToldAtMostHourly) {
   FoldWorld w;
   EXPECT_EQ(Rows(w.Apply(w.script.Add(EventKind::kRequest, "u1", kStart)), ObservationKind::kMove), 1u);

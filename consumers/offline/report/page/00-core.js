@@ -59,13 +59,9 @@ const Report = (() => {
   }
   const rate = r => r && r.n > 0 ? interval(r.rate, r.low, r.high, percent) : '\u2013';
   const day = time => typeof time === 'string' ? time.slice(0, 10) : '\u2013';
-  // A feature as the report calls it elsewhere: its segments are slots, which a segment keeps for life.
+  // A feature as the report calls it elsewhere. A slot that no segment has now may have been an earlier one's.
   function feature(name) {
-    const of = slot => {
-      const found = ((content.segments || {}).profiles || []).find(p => p.slot === Number(slot));
-      return found ? `segment ${found.id}` : 'an earlier segment';
-    };
-    return name.replace(/^segment=(\d+)/, (_, slot) => of(slot)).replace(/\*channel=/, ' \u00d7 ').replace(/^channel=/, 'channel ').replace(/_/g, ' ').replace('=', '=\u200b');
+    return name.replace(/^segment=(\d+)/, 'segment $1').replace(/^segment_slot=\d+/, 'no segment now').replace(/\*channel=/, ' \u00d7 ').replace(/^channel=/, 'channel ').replace(/_/g, ' ').replace('=', '=\u200b');
   }
   // "days_since_click" and "not_joined" as words.
   const words = name => String(name).replace(/_/g, ' ');

@@ -58,11 +58,11 @@ TEST_F(FeatureMapTest, TimeOfDayWeekdayAndSegment) {
   EXPECT_NEAR(At("hour sin"), 1.0, 1e-6);   // a quarter of the day
   EXPECT_NEAR(At("hour cos"), 0.0, 1e-6);
   EXPECT_EQ(At("monday"), 1.0f);
-  EXPECT_EQ(At("segment=1"), 1.0f);
+  EXPECT_EQ(At("segment_slot=0"), 1.0f);
   event.time += kDayLength;
   map.FillCustomer(profile, event, 3, x);
   EXPECT_EQ(At("monday"), 0.0f);
-  EXPECT_EQ(At("segment=1"), 0.0f);
+  EXPECT_EQ(At("segment_slot=0"), 0.0f);
 }
 
 TEST_F(FeatureMapTest, CandidatePartKnowsChannelAndOrdinal) {
