@@ -40,6 +40,14 @@ std::string FactsBytes(const CampaignPlan& plan, const EventFacts& facts) {
   return bytes;
 }
 
+std::string TurnBytes(const TurnFact& turn) {
+  std::string bytes;
+  ByteWriter out(bytes);
+  out.U64(turn.customer);
+  SaveCoordinates(turn.move, out);
+  return bytes;
+}
+
 /// The first event whose facts differ, in words.
 std::string FirstDifference(const CampaignPlan& plan, const Config& config, const JournalRecord& was, const JournalRecord& is) {
   const auto name = [&](const Cause& cause) {
@@ -52,6 +60,10 @@ std::string FirstDifference(const CampaignPlan& plan, const Config& config, cons
     if (FactsBytes(plan, was.facts[i].facts) != FactsBytes(plan, is.facts[i].facts)) return "event " + name(was.facts[i].cause) + " has other facts";
   }
   if (was.records_digest != is.records_digest) return "its records are others";
+  if (was.turns.size() != is.turns.size()) return fmt::format("{} customers had their turn and {} have it now", was.turns.size(), is.turns.size());
+  for (std::size_t i = 0; i < was.turns.size(); ++i) {
+    if (TurnBytes(was.turns[i]) != TurnBytes(is.turns[i])) return fmt::format("customer {:016x} was told elsewhere at its turn", was.turns[i].customer);
+  }
   if (was.decisions_digest != is.decisions_digest) return "its decisions have another digest, their facts are equal";
   return fmt::format("watermark {} and frontier {} instead of {} and {}", is.watermark, is.frontier, was.watermark, was.frontier);
 }

@@ -304,6 +304,9 @@ Status OwnedPartition::AppendJournal(Outbox& outbox) {
   journal_.facts.assign(std::make_move_iterator(output_.facts.begin()),
                         std::make_move_iterator(output_.facts.begin() + static_cast<std::ptrdiff_t>(output_.fact_count)));
   output_.fact_count = 0;
+  journal_.turns.assign(std::make_move_iterator(output_.turns.begin()),
+                        std::make_move_iterator(output_.turns.begin() + static_cast<std::ptrdiff_t>(output_.turn_count)));
+  output_.turn_count = 0;
   const std::string key = std::to_string(journal_.seq);
   for (const std::string& piece : EncodeJournal(*made_.plan, journal_)) {
     Status sent = outbox.Append({.topic = OutTopic::kJournal, .partition = partition_, .key = key, .value = piece,

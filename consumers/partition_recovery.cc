@@ -330,6 +330,7 @@ Status Recovery::RefoldOne(RecoveredPartition& made, const JournalRecord& journa
   next_fact_ = 0;
   const std::uint64_t before = made.refolded_events;
   made.fold->Begin(journal.seq, static_cast<std::size_t>(journal.sweep_max));
+  made.fold->Recall(journal.takes_turns ? &journal.turns : nullptr);
   if (journal.clock != kNever) made.fold->RefoldClock(journal.clock, journal.frontier);
   FoldPosition position = made.position;
   for (const JournalRecord::Range& range : journal.ranges) {
@@ -370,6 +371,10 @@ Status Recovery::RefoldOne(RecoveredPartition& made, const JournalRecord& journa
     return Disagree(fmt::format("transaction {} had {} records, {} of them bad; re-reading its inputs gives {} and {}, digest {:x} "
                                 "instead of {:x}", journal.seq, journal.records, journal.dead_letters, digest_.records,
                                 digest_.bad, digest_.digest.value(), journal.records_digest));
+  }
+  if (made.fold->turns_missing() > 0) {
+    return Disagree(fmt::format("re-folding transaction {}, {} customers have their turn of whom the journal says nothing",
+                                journal.seq, made.fold->turns_missing()));
   }
   made.position = position;
   made.state->Refolded(position, made.refolded_events - before);

@@ -63,11 +63,12 @@ CustomerChange::CustomerChange(const CampaignPlan& plan, FeatureMap& features)
     : plan_(plan), features_(features), experiment_(plan), x_(plan.features.size()) {
   for (const ChannelSpec& c : plan.channels) longest_window_ = std::max(longest_window_, c.cap.window);
   for (std::size_t c = 0; c < plan.campaigns.size(); ++c) all_campaigns_ |= std::uint64_t{1} << c;
+  TakeTurns(true);
 }
 
 // ---- Timers ------------------------------------------------------------------------------------------------------------
 
-void CustomerChange::ByEarliestTimer(CustomerProfile& profile) {
+void CustomerChange::ByEarliestTimer(CustomerProfile& profile, const Coordinates* turn) {
   const EventTime due = profile.next_due;
   assert(due < INT64_MAX);
   bool closed = false;
@@ -87,11 +88,11 @@ void CustomerChange::ByEarliestTimer(CustomerProfile& profile) {
     cap_due = CapsDue(profile, caps);
   }
   if (!profile.enrolments.empty()) FireEnrolments(profile, due);
+  if (turn != nullptr) {
+    ByMove(profile, *turn);
+    if (counters_ != nullptr) ++counters_->timers;
+  }
   SetNextDue(profile, cap_due);
-}
-
-void CustomerChange::ByTimers(CustomerProfile& profile, EventTime limit) {
-  while (profile.next_due <= limit && profile.next_due != INT64_MAX) ByEarliestTimer(profile);
 }
 
 void CustomerChange::SetNextDue(CustomerProfile& profile) const {
@@ -100,7 +101,7 @@ void CustomerChange::SetNextDue(CustomerProfile& profile) const {
 }
 
 void CustomerChange::SetNextDue(CustomerProfile& profile, EventTime cap_due) const {
-  EventTime due = cap_due;
+  EventTime due = std::min(cap_due, TurnDue(profile));
   for (const Exposure& e : profile.exposures) due = std::min(due, e.next_due);
   for (const Enrolment& e : profile.enrolments) due = std::min(due, e.at + plan_.experiment.horizon);
   profile.next_due = due;

@@ -6,6 +6,7 @@
 #include <span>
 #include <vector>
 
+#include "models/deciding/customer_rounds.h"
 #include "models/deciding/experiment.h"
 #include "models/deciding/feature_map.h"
 #include "models/deciding/label_resolver.h"
@@ -30,10 +31,14 @@ class CustomerChange {
     counters_ = counters;
   }
 
-  /// Fires the customer's timers due exactly at its earliest due time. REQUIRES: profile.next_due < INT64_MAX.
-  void ByEarliestTimer(CustomerProfile& profile);
-  /// Fires every timer due at or before `limit`, earliest first.
-  void ByTimers(CustomerProfile& profile, EventTime limit);
+  /// Fires the customer's timers due exactly at its earliest due time. `turn`: where it is told to be, if its turn is
+  /// among them (IsTurn), else null. REQUIRES: profile.next_due < INT64_MAX.
+  void ByEarliestTimer(CustomerProfile& profile, const Coordinates* turn);
+  /// Whether the earliest timer is the customer's turn to be told to the segments' owner. Turns come every
+  /// SegmentSpec::retell; one within that time of the last telling is due.
+  bool IsTurn(const CustomerProfile& profile) const { return TurnDue(profile) <= profile.next_due; }
+  /// Whether there are turns at all (recovery of what was written before there were: no).
+  void TakeTurns(bool on) { turns_ = on && !plan_.segments.features.empty(); }
 
   /// True when the event was seen within the dedup horizon; otherwise it is remembered.
   bool IsRepeat(CustomerProfile& profile, const Event& event, EventTime watermark);
@@ -68,6 +73,10 @@ class CustomerChange {
   Exposure& AddExposure(CustomerProfile& profile, const DecisionFact& fact, std::span<const float> x);
   void TellCap(CustomerProfile& profile, ChannelIndex channel, EventTime at, std::uint16_t used, bool tombstone);
   void SetNextDue(CustomerProfile& profile, EventTime cap_due) const;
+  EventTime TurnDue(const CustomerProfile& profile) const {
+    if (!turns_ || profile.place.micro == 0) return INT64_MAX;   // never told: nobody counts it
+    return NextTurn(profile.hash, profile.place.time, plan_.segments.retell);
+  }
   EventTime CapsDue(const CustomerProfile& profile, std::array<EventTime, kChannelsMax>& due) const;
   void FireCap(CustomerProfile& profile, ChannelIndex channel, EventTime due);
   void FireEnrolments(CustomerProfile& profile, EventTime due);
@@ -88,6 +97,7 @@ class CustomerChange {
   FoldOutput* out_ = nullptr;
   FoldCounters* counters_ = nullptr;
   Duration longest_window_ = 0;
+  bool turns_ = false;
   std::uint64_t all_campaigns_ = 0;
   std::vector<float> x_;
 };

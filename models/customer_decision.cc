@@ -442,18 +442,28 @@ void CustomerDecision::CapFacts(const CustomerProfile& profile, const Event& eve
 
 bool CustomerDecision::Move(const CustomerProfile& profile, const Event& event, Coordinates& out) const {
   if (z_.empty()) return false;
-  const SegmentView* view = models_.segments.get();
-  const bool learned = view != nullptr && view->dimension == z_.size();
-  const std::uint32_t epoch = learned ? view->epoch : 0;
   const ToldPlace& told = profile.place;
   if (told.time != kNever && event.time < told.time + kMoveEvery) return false;
+  const SegmentView* view = models_.segments.get();
+  const std::uint32_t epoch = view != nullptr && view->dimension == z_.size() ? view->epoch : 0;
   if (told.micro != 0 && told.epoch == epoch && std::ranges::equal(told.z, z_)) return false;
-  out.micro = learned ? NearestMicro(*view, z_) : 0;
-  if (out.micro == 0) out.micro = H64({profile.hash, event.event_hash});   // a founder
-  out.time = event.time;
-  out.epoch = epoch;
-  out.z.assign(z_.begin(), z_.end());
+  MoveTo(z_, event.time, H64({profile.hash, event.event_hash}), out);
   return true;
+}
+
+void CustomerDecision::MoveAtTurn(const CustomerProfile& profile, EventTime at, Coordinates& out) {
+  PlaceOf(profile, at, annotate_z_);
+  MoveTo(annotate_z_, at, H64({profile.hash, static_cast<std::uint64_t>(at)}), out);
+}
+
+void CustomerDecision::MoveTo(std::span<const float> z, EventTime at, std::uint64_t founder, Coordinates& out) const {
+  const SegmentView* view = models_.segments.get();
+  const bool learned = view != nullptr && view->dimension == z.size();
+  out.micro = learned ? NearestMicro(*view, z) : 0;
+  if (out.micro == 0) out.micro = founder;
+  out.time = at;
+  out.epoch = learned ? view->epoch : 0;
+  out.z.assign(z.begin(), z.end());
 }
 
 std::vector<CapState> CustomerDecision::Caps(const CustomerProfile& profile, EventTime at) const {

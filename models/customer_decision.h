@@ -60,6 +60,8 @@ class CustomerDecision {
   void CapFacts(const CustomerProfile& profile, const Event& event, std::vector<CapFact>& out) const;
   /// The customer's coordinates now; false when they are as last told or it was told within the hour. REQUIRES: Look.
   bool Move(const CustomerProfile& profile, const Event& event, Coordinates& out) const;
+  /// The customer's coordinates at its turn, whatever was told before. No Look needed.
+  void MoveAtTurn(const CustomerProfile& profile, EventTime at, Coordinates& out);
   /// Caps as they hold now (API). No Look needed.
   std::vector<CapState> Caps(const CustomerProfile& profile, EventTime at) const;
 
@@ -84,6 +86,7 @@ class CustomerDecision {
   };
   Place PlaceOf(const CustomerProfile& profile, EventTime at, std::vector<float>& z) const;
   Place PlaceAt(std::vector<float>& z) const;   // of raw_
+  void MoveTo(std::span<const float> z, EventTime at, std::uint64_t founder, Coordinates& out) const;
   void SetCells(std::uint32_t segment);
   void Exclude(const CustomerProfile& profile, const Event& event, Decision& decision);
   Verdict CheckChannel(const CustomerProfile& profile, ChannelIndex channel, EventTime at) const;

@@ -7,6 +7,7 @@
 #include "models/customer_change.h"
 #include "models/customer_decision.h"
 #include "models/domain/random.h"
+#include "models/recalled_turns.h"
 
 namespace offerstream {
 namespace {
@@ -70,6 +71,7 @@ struct DecisionFold::Impl {
   std::size_t sweep_left = 0;
   EventTime swept_ms = kNever;      // the last due time a sweep of this transaction has reached
   bool folded = false;              // an event or clock since Begin
+  RecalledTurns recalled{};
   DecisionFact fact{};
   FollowedLog* log = nullptr;
   Decision would{};                 // what this plan would have done where a log is followed
@@ -81,6 +83,15 @@ struct DecisionFold::Impl {
     if (book->empty()) return;
     book->Advance(account.max_event_time, out.observations);
     book->Tell(out.observations);
+  }
+  /// Fires the customer's earliest timer, its turn with what the models say, or with what the journal says they said.
+  void Fire(CustomerProfile& profile, FoldOutput& out);
+  void Refire(CustomerProfile& profile);
+  void FireDue(CustomerProfile& profile, FoldOutput& out) {
+    while (profile.next_due <= account.watermark && profile.next_due != INT64_MAX) Fire(profile, out);
+  }
+  void RefireDue(CustomerProfile& profile) {
+    while (profile.next_due <= account.watermark && profile.next_due != INT64_MAX) Refire(profile);
   }
   /// Fires timers up to the watermark within the transaction's bound. True when nothing due is left.
   bool Sweep(FoldOutput& out);
@@ -99,6 +110,22 @@ struct DecisionFold::Impl {
 
 // ---- Time --------------------------------------------------------------------------------------------------------------
 
+void DecisionFold::Impl::Fire(CustomerProfile& profile, FoldOutput& out) {
+  if (!change.IsTurn(profile)) return change.ByEarliestTimer(profile, nullptr);
+  TurnFact& turn = out.AddTurn(profile.hash);
+  decide.MoveAtTurn(profile, profile.next_due, turn.move);
+  change.ByEarliestTimer(profile, &turn.move);
+}
+
+void DecisionFold::Impl::Refire(CustomerProfile& profile) {
+  if (!change.IsTurn(profile)) return change.ByEarliestTimer(profile, nullptr);
+  const Coordinates* known = recalled.Take(profile.next_due, profile.hash);
+  if (known != nullptr) return change.ByEarliestTimer(profile, known);
+  Coordinates unknown = profile.place.Told();   // told by turns_missing; here only time must go on
+  unknown.time = profile.next_due;
+  change.ByEarliestTimer(profile, &unknown);
+}
+
 bool DecisionFold::Impl::Sweep(FoldOutput& out) {
   const EventTime limit = account.watermark;
   if (limit == kNever) return true;
@@ -113,7 +140,7 @@ bool DecisionFold::Impl::Sweep(FoldOutput& out) {
     swept_ms = std::max(swept_ms, profile->next_due);
     const std::size_t caps = out.cap_count;
     out.fired.push_back({profile->next_due, profile->hash, static_cast<std::uint32_t>(out.observations.rows.size())});
-    change.ByEarliestTimer(*profile);
+    Fire(*profile, out);
     AnnotateCaps(*profile, caps, out);
     memory.Reschedule(*profile);
     if (sweep_left > 0) --sweep_left;
@@ -125,7 +152,7 @@ void DecisionFold::Impl::RefoldSweep(EventTime frontier) {
   if (reach == kNever) return;
   while (CustomerProfile* profile = memory.NextDue(reach, seq)) {
     assert(profile->as_of < seq);   // a row as of a later transaction has fired everything due by then
-    change.ByEarliestTimer(*profile);
+    Refire(*profile);
     memory.Reschedule(*profile);
   }
   account.Swept(reach);
@@ -163,7 +190,7 @@ bool DecisionFold::Impl::Fold(CustomerProfile& profile, const Event& event, Fold
   if (impression || !facts.caps.empty()) change.ByCaps(profile, event, facts.caps, account.watermark);
   if (facts.has_move) change.ByMove(profile, facts.move);
   change.SetNextDue(profile);
-  change.ByTimers(profile, account.watermark);   // what the event itself made overdue
+  FireDue(profile, out);   // what the event itself made overdue
   AnnotateCaps(profile, caps, out);
   if (facts.empty()) --out.fact_count;
   TellBirths(event.time, out);
@@ -270,7 +297,15 @@ void DecisionFold::Begin(TxnSeq seq, std::size_t sweep_max) {
   impl_->sweep_left = sweep_max;
   impl_->swept_ms = impl_->account.frontier;
   impl_->folded = false;
+  impl_->change.TakeTurns(true);
 }
+
+void DecisionFold::Recall(const std::vector<TurnFact>* turns) {
+  impl_->change.TakeTurns(turns != nullptr);
+  impl_->recalled.Set(turns == nullptr ? std::span<const TurnFact>{} : std::span<const TurnFact>(*turns));
+}
+
+std::size_t DecisionFold::turns_missing() const { return impl_->recalled.missing(); }
 
 void DecisionFold::Adopt(const AdoptedModels& models) {
   assert(!impl_->folded);
@@ -304,14 +339,14 @@ void DecisionFold::Apply(const Event& event, FoldOutput& out) {
     ++self.counters.untriggered;
     if (self.memory.Find(event.customer_id, event.customer_hash) == nullptr) return;
     CustomerProfile& profile = self.memory.Open(event.customer_id, event.customer_hash, self.seq);
-    self.change.ByTimers(profile, self.account.watermark);
+    self.FireDue(profile, out);
     self.change.Forget(profile, event.time);
     self.memory.Erase(profile, self.seq);
     return;
   }
   CustomerProfile& profile = self.memory.Open(event.customer_id, event.customer_hash, self.seq);
   const std::size_t caps = out.cap_count;
-  self.change.ByTimers(profile, self.account.watermark);
+  self.FireDue(profile, out);
   self.AnnotateCaps(profile, caps, out);
   if (self.change.IsRepeat(profile, event, self.account.watermark)) {
     ++self.counters.duplicates;
@@ -345,12 +380,14 @@ void DecisionFold::Refold(const Event& event, const EventFacts* facts, EventTime
   if (event.kind == EventKind::kDelete) {
     const CustomerProfile* known = self.memory.Find(event.customer_id, event.customer_hash);
     if (known == nullptr || known->as_of >= self.seq) return;
-    self.memory.Erase(self.memory.Open(event.customer_id, event.customer_hash, self.seq), self.seq);
+    CustomerProfile& erased = self.memory.Open(event.customer_id, event.customer_hash, self.seq);
+    self.RefireDue(erased);   // takes its turns: the same turn may come again for who is known again
+    self.memory.Erase(erased, self.seq);
     return;
   }
   CustomerProfile& profile = self.memory.Open(event.customer_id, event.customer_hash, self.seq);
   if (profile.as_of >= self.seq) return;   // its row, or the tombstone of its erasure, contains this transaction
-  self.change.ByTimers(profile, self.account.watermark);
+  self.RefireDue(profile);
   if (!self.change.IsRepeat(profile, event, self.account.watermark)) {
     self.change.ByEvent(profile, event, facts, self.account.watermark, {});
     if (facts != nullptr) {
@@ -361,7 +398,7 @@ void DecisionFold::Refold(const Event& event, const EventFacts* facts, EventTime
     if (impression || !caps.empty()) self.change.ByCaps(profile, event, caps, self.account.watermark);
     if (facts != nullptr && facts->has_move) self.change.ByMove(profile, facts->move);
     self.change.SetNextDue(profile);
-    self.change.ByTimers(profile, self.account.watermark);
+    self.RefireDue(profile);
   }
   self.memory.Reschedule(profile);
 }

@@ -50,6 +50,11 @@ class DecisionFold {
   bool Sweep(FoldOutput& out);
 
   // Recovery. REQUIRES: Begin(seq) of the journal's transaction. Customers with as_of >= seq are passed over.
+  /// The turns the journal holds for this transaction; they outlive it. Null: it was written before customers had turns.
+  /// Call after Begin.
+  void Recall(const std::vector<TurnFact>* turns);
+  /// Turns of this transaction that the journal does not hold: above 0 log and state disagree.
+  std::size_t turns_missing() const;
   /// As Apply, with the facts the journal holds for this event (null: none); decides, accounts and emits nothing.
   /// `frontier`: how far this transaction's sweep came.
   void Refold(const Event& event, const EventFacts* facts, EventTime frontier);

@@ -5,7 +5,7 @@
 namespace offerstream {
 
 void FoldOutput::Clear() {
-  decision_count = cap_count = fact_count = 0;
+  decision_count = cap_count = fact_count = turn_count = 0;
   observations.Clear();
   fired.clear();
   records = decided = Digest{};
@@ -39,6 +39,13 @@ EventFacts& FoldOutput::AddFacts(const Cause& cause) {
   recorded.cause = cause;
   recorded.facts.Clear();
   return recorded.facts;
+}
+
+TurnFact& FoldOutput::AddTurn(IdHash customer) {
+  if (turn_count == turns.size()) turns.emplace_back();
+  TurnFact& turn = turns[turn_count++];
+  turn.customer = customer;
+  return turn;
 }
 
 void FoldCounters::Add(const FoldCounters& from) {

@@ -38,6 +38,13 @@ struct RecordedFacts {
   EventFacts facts{};
 };
 
+/// Where a customer was told to be when its turn came although it had been silent (SegmentSpec::retell), ready for the
+/// journal; move.time is the turn.
+struct TurnFact {
+  IdHash customer = 0;
+  Coordinates move{};
+};
+
 /// A timer a sweep fired: the observations of the batch from `row_begin` on are its (up to the next one's, or the event's).
 /// Several folds over one event stream put their rows in one order by (due, customer).
 struct FiredTimer {
@@ -58,6 +65,8 @@ struct FoldOutput {
   std::vector<FiredTimer> fired{};
   std::vector<RecordedFacts> facts{};
   std::size_t fact_count = 0;
+  std::vector<TurnFact> turns{};                ///< in the order they came, `turn_count` live ones
+  std::size_t turn_count = 0;
   Digest records{}, decided{};                  ///< over records folded, over decisions
 
   /// Empties all lists and digests; keeps their memory.
@@ -68,6 +77,8 @@ struct FoldOutput {
   CapChange& AddCap(std::string_view customer_id);
   /// Appends facts of the event at `cause`.
   EventFacts& AddFacts(const Cause& cause);
+  /// Appends the fact of a customer's turn; `move` is of an earlier use. The reference holds until the next call.
+  TurnFact& AddTurn(IdHash customer);
 };
 
 }  // namespace offerstream

@@ -235,6 +235,7 @@ struct SegmentSpec {
   std::vector<ProfileNumber> features{};
   std::vector<double> centre{}, scale{};   ///< first standardisation epoch, same length
   std::uint32_t k = 0;                 ///< 0: chosen by prediction strength
+  Duration retell = Duration{28} * 86'400'000;  ///< a customer is told anew at least this often, silent or not
 };
 
 /// Immutable once built; shared by all folds. Tables are in configuration order; indices are positions in them.

@@ -82,6 +82,22 @@ void LoadDecision(const CampaignPlan& plan, ByteReader& in, DecisionFact& fact) 
 
 }  // namespace
 
+void SaveCoordinates(const Coordinates& place, ByteWriter& out) {
+  out.U64(place.micro);
+  out.I64(place.time);
+  out.U32(place.epoch);
+  out.F32s(place.z);
+}
+
+bool LoadCoordinates(ByteReader& in, Coordinates& place) {
+  place.micro = in.U64();
+  place.time = in.I64();
+  place.epoch = in.U32();
+  in.F32s(place.z);
+  if (place.z.size() > kSegmentDimensionMax) in.Fail();
+  return in.ok();
+}
+
 void EventFacts::Clear() {
   decisions.clear();
   caps.clear();
@@ -104,12 +120,7 @@ void EventFacts::Save(const CampaignPlan& plan, ByteWriter& out) const {
     out.U8(static_cast<std::uint8_t>(cap.source));
   }
   if (has_impression) SaveDecision(plan, impression, out);
-  if (has_move) {
-    out.U64(move.micro);
-    out.I64(move.time);
-    out.U32(move.epoch);
-    out.F32s(move.z);
-  }
+  if (has_move) SaveCoordinates(move, out);
 }
 
 bool EventFacts::Load(const CampaignPlan& plan, ByteReader& in) {
@@ -128,13 +139,7 @@ bool EventFacts::Load(const CampaignPlan& plan, ByteReader& in) {
   has_impression = (flags & kHasImpression) != 0;
   has_move = (flags & kHasMove) != 0;
   if (has_impression) LoadDecision(plan, in, impression);
-  if (has_move) {
-    move.micro = in.U64();
-    move.time = in.I64();
-    move.epoch = in.U32();
-    in.F32s(move.z);
-    if (move.z.size() > kSegmentDimensionMax) in.Fail();
-  }
+  if (has_move) LoadCoordinates(in, move);
   return in.ok();
 }
 

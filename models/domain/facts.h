@@ -43,6 +43,10 @@ struct CapFact {
   CapSource source = CapSource::kConfigured;
 };
 
+/// Byte form of coordinates; round-trips bit for bit. Load: false on damage.
+void SaveCoordinates(const Coordinates& place, ByteWriter& out);
+bool LoadCoordinates(ByteReader& in, Coordinates& place);
+
 /// Facts of one event; empty for most.
 struct EventFacts {
   std::vector<DecisionFact> decisions{};  ///< by placement

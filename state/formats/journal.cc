@@ -10,11 +10,14 @@
 namespace offerstream {
 namespace {
 
-constexpr std::uint8_t kVersion = 1;
+constexpr std::uint8_t kVersion = 2, kFirstWithTurns = 2;
 // Header of a piece inside its frame: seq u64, number of the piece u32, last u8.
 constexpr std::size_t kPieceHeaderBytes = 13;
+// The least a turn takes: customer, micro-cluster and time of 8 bytes each, epoch of 4, a count.
+constexpr std::size_t kTurnBytes = 29;
 
 struct Piece {
+  std::uint8_t version = 0;
   TxnSeq seq = 0;
   std::uint32_t number = 0;
   bool last = false;
@@ -26,6 +29,7 @@ Result<Piece> OpenPiece(std::string_view framed) {
   if (!frame) return tl::unexpected<Error>(frame.error());
   ByteReader in(frame->payload);
   Piece piece;
+  piece.version = frame->version;
   piece.seq = in.U64();
   piece.number = in.U32();
   piece.last = in.Bool();
@@ -63,6 +67,11 @@ void PutRecord(const CampaignPlan& plan, const JournalRecord& r, ByteWriter& out
     PutDelta(out, static_cast<std::uint64_t>(f.cause.offset), previous_offset);
     f.facts.Save(plan, out);
   }
+  out.Varint(r.turns.size());
+  for (const TurnFact& turn : r.turns) {
+    out.U64(turn.customer);
+    SaveCoordinates(turn.move, out);
+  }
   out.Varint(r.records);
   out.Varint(r.decisions);
   out.Varint(r.dead_letters);
@@ -70,7 +79,7 @@ void PutRecord(const CampaignPlan& plan, const JournalRecord& r, ByteWriter& out
   out.U64(r.decisions_digest);
 }
 
-bool GetRecord(const CampaignPlan& plan, ByteReader& in, JournalRecord& r) {
+bool GetRecord(const CampaignPlan& plan, std::uint8_t version, ByteReader& in, JournalRecord& r) {
   r.log_id.high = in.U64();
   r.log_id.low = in.U64();
   r.plan_epoch = static_cast<std::uint32_t>(in.Varint());
@@ -100,6 +109,12 @@ bool GetRecord(const CampaignPlan& plan, ByteReader& in, JournalRecord& r) {
     f.cause.part = static_cast<std::uint16_t>(in.Varint());
     f.cause.offset = static_cast<std::int64_t>(GetDelta(in, previous_offset));
     if (!f.facts.Load(plan, in)) return false;
+  }
+  r.takes_turns = version >= kFirstWithTurns;
+  r.turns.resize(r.takes_turns ? in.Count(kTurnBytes) : 0);
+  for (TurnFact& turn : r.turns) {
+    turn.customer = in.U64();
+    if (!LoadCoordinates(in, turn.move)) return false;
   }
   r.records = in.Varint();
   r.decisions = in.Varint();
@@ -149,7 +164,7 @@ Result<bool> JournalReader::Add(const CampaignPlan& plan, std::string_view frame
   ByteReader in(pending_);
   record = JournalRecord{};
   record.seq = seq_;
-  const bool whole = GetRecord(plan, in, record);
+  const bool whole = GetRecord(plan, piece->version, in, record);
   pending_.clear();
   seq_ = 0;
   next_piece_ = 0;

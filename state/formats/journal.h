@@ -30,6 +30,8 @@ struct JournalRecord {
   std::uint64_t sweep_max = 0;                 ///< sweep bound the transaction ran with
   EventTime max_event_time = kNever, watermark = kNever, frontier = kNever;  ///< after it
   std::vector<RecordedFacts> facts{};          ///< in order of cause
+  std::vector<TurnFact> turns{};               ///< in the order they came
+  bool takes_turns = true;                     ///< false: of version 1, written before customers had turns
   std::uint64_t records = 0, decisions = 0, dead_letters = 0;
   std::uint64_t records_digest = 0, decisions_digest = 0;
 };

@@ -29,8 +29,8 @@ std::string ToHex(std::string_view bytes) {
 }
 
 // The kept bytes; `now` is what the encoder makes today.
-std::string Kept(const std::string& name, const std::string& now) {
-  const std::string path = std::string(OFFERSTREAM_SOURCE_DIR) + "/tests/formats/version1/" + name + ".hex";
+std::string Kept(const std::string& name, const std::string& now, int version = 1) {
+  const std::string path = std::string(OFFERSTREAM_SOURCE_DIR) + "/tests/formats/version" + std::to_string(version) + "/" + name + ".hex";
   std::ifstream in(path);
   if (!in && std::getenv("OFFERSTREAM_WRITE_FORMATS") != nullptr) {
     std::ofstream(path) << ToHex(now) << '\n';
@@ -134,17 +134,36 @@ TEST(StoredBytes, MetaRecordsOfVersion1) {
 
 TEST(StoredBytes, JournalPiecesOfVersion1) {
   const auto plan = samples::Plan();
-  const std::vector<std::string> pieces = EncodeJournal(*plan, samples::Journal(*plan, 1, 4), 400);
+  JournalReader reader;
+  JournalRecord record;
+  for (std::size_t i = 0; i < 3; ++i) {
+    const Result<bool> complete = reader.Add(*plan, Kept("journal-" + std::to_string(i), ""), record);
+    ASSERT_TRUE(complete);
+    EXPECT_EQ(*complete, i == 2);
+  }
+  EXPECT_EQ(record.facts.size(), 4u);
+  EXPECT_FALSE(record.takes_turns);   // customers had none then
+  EXPECT_EQ(record.decisions_digest, samples::Journal(*plan, 1, 4).decisions_digest);
+}
+
+TEST(StoredBytes, JournalPiecesOfVersion2) {
+  const auto plan = samples::Plan();
+  const JournalRecord sample = samples::Journal(*plan, 1, 4);
+  const std::vector<std::string> pieces = EncodeJournal(*plan, sample, 400);
   JournalReader reader;
   JournalRecord record;
   for (std::size_t i = 0; i < pieces.size(); ++i) {
-    const std::string kept = Kept("journal-" + std::to_string(i), pieces[i]);
+    const std::string kept = Kept("journal-" + std::to_string(i), pieces[i], 2);
     EXPECT_EQ(ToHex(pieces[i]), ToHex(kept));
     const Result<bool> complete = reader.Add(*plan, kept, record);
     ASSERT_TRUE(complete);
     EXPECT_EQ(*complete, i + 1 == pieces.size());
   }
   EXPECT_EQ(record.facts.size(), 4u);
+  EXPECT_TRUE(record.takes_turns);
+  ASSERT_EQ(record.turns.size(), 2u);
+  EXPECT_EQ(record.turns[1].customer, sample.turns[1].customer);
+  EXPECT_EQ(record.turns[1].move.z, sample.turns[1].move.z);
   EXPECT_EQ(record.decisions_digest, samples::Journal(*plan, 1, 4).decisions_digest);
 }
 

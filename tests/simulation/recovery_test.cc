@@ -226,6 +226,7 @@ class CrashingRun {
     record.watermark = fold_->account().watermark;
     record.frontier = fold_->account().frontier;
     record.facts.assign(out.facts.begin(), out.facts.begin() + static_cast<std::ptrdiff_t>(out.fact_count));
+    record.turns.assign(out.turns.begin(), out.turns.begin() + static_cast<std::ptrdiff_t>(out.turn_count));
     return EncodeJournal(*world_.plan, record, draws_.Below(2) == 0 ? 200 : 500'000);
   }
 
@@ -307,6 +308,7 @@ class CrashingRun {
     }
     ASSERT_EQ(record.seq, seq);
     fold_->Begin(seq, 1);
+    fold_->Recall(&record.turns);
     fold_->RefoldClock(record.clock, record.frontier);
     std::size_t next_facts = 0;
     for (std::int64_t offset = record.ranges[0].from; offset < record.ranges[0].to; ++offset) {
@@ -317,6 +319,7 @@ class CrashingRun {
     }
     fold_->RefoldClock(kNever, record.frontier);
     ASSERT_EQ(next_facts, record.facts.size()) << "seq " << seq;
+    ASSERT_EQ(fold_->turns_missing(), 0u) << "seq " << seq;
     ASSERT_EQ(fold_->account().watermark, record.watermark) << "seq " << seq;
     ASSERT_EQ(fold_->account().frontier, record.frontier) << "seq " << seq;
     state_->Refolded(PositionAfter(seq), world_.scripts[seq].end - world_.scripts[seq].begin);

@@ -18,6 +18,7 @@ struct Txn {
   std::size_t begin = 0, end = 0;          // events
   EventTime clock = kNever;
   std::map<std::pair<std::int64_t, std::uint16_t>, std::string> facts{};   // as the journal keeps them
+  std::vector<TurnFact> turns{};
   PartitionAccount account{};              // after it
   std::map<std::string, CustomerProfile> customers{};
 };
@@ -26,7 +27,7 @@ struct LiveRun {
   std::shared_ptr<const CampaignPlan> plan;
   EventScript script;
   std::vector<Txn> txns;
-  std::uint64_t decisions = 0, observations = 0, caps = 0;
+  std::uint64_t decisions = 0, observations = 0, caps = 0, turns = 0;
 };
 
 void FoldLive(std::uint64_t seed, LiveRun& run) {
@@ -66,6 +67,8 @@ void FoldLive(std::uint64_t seed, LiveRun& run) {
       ByteWriter writer(txn.facts[{out.facts[i].cause.offset, out.facts[i].cause.part}]);
       out.facts[i].facts.Save(*run.plan, writer);
     }
+    txn.turns.assign(out.turns.begin(), out.turns.begin() + static_cast<std::ptrdiff_t>(out.turn_count));
+    run.turns += out.turn_count;
     run.decisions += out.decision_count;
     run.observations += out.observations.rows.size();
     run.caps += out.cap_count;
@@ -91,6 +94,7 @@ void Recover(const LiveRun& run, TxnSeq floor, Draws& draws) {
   for (TxnSeq seq = floor + 1; seq <= last; ++seq) {
     const Txn& txn = run.txns[seq];
     fold.Begin(seq, 1);
+    fold.Recall(&txn.turns);
     fold.RefoldClock(txn.clock, txn.account.frontier);
     for (std::size_t i = txn.begin; i < txn.end; ++i) {
       const auto at = txn.facts.find({events[i].cause.offset, events[i].cause.part});
@@ -100,6 +104,7 @@ void Recover(const LiveRun& run, TxnSeq floor, Draws& draws) {
       }
       fold.Refold(events[i], at == txn.facts.end() ? nullptr : &facts, txn.account.frontier);
     }
+    ASSERT_EQ(fold.turns_missing(), 0u) << "seq " << seq;
     ASSERT_EQ(fold.account().watermark, txn.account.watermark);
     ASSERT_EQ(fold.account().frontier, txn.account.frontier) << "seq " << seq;
     ASSERT_EQ(fold.account().max_event_time, txn.account.max_event_time);
@@ -113,13 +118,14 @@ void Recover(const LiveRun& run, TxnSeq floor, Draws& draws) {
 }
 
 TEST(Refold, AnyFuzzyCheckpointAndTheFactsGiveTheLiveCustomers) {
-  std::uint64_t decisions = 0, observations = 0, caps = 0;
+  std::uint64_t decisions = 0, observations = 0, caps = 0, turns = 0;
   for (std::uint64_t seed = 1; seed <= 60; ++seed) {
     LiveRun run;
     FoldLive(seed, run);
     decisions += run.decisions;
     observations += run.observations;
     caps += run.caps;
+    turns += run.turns;
     Draws draws(seed, 3, 4, Purpose::kSimulation);
     for (int trial = 0; trial < 5; ++trial) {
       Recover(run, draws.Below(run.txns.size()), draws);
@@ -132,6 +138,7 @@ TEST(Refold, AnyFuzzyCheckpointAndTheFactsGiveTheLiveCustomers) {
   EXPECT_GT(decisions, 1000u);   // the worlds are not empty
   EXPECT_GT(observations, 1000u);
   EXPECT_GT(caps, 500u);
+  EXPECT_GT(turns, 500u);
 }
 
 TEST(Refold, TheSameEventsGiveTheSameDigests) {

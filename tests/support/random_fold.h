@@ -24,6 +24,7 @@ inline CampaignPlan RandomPlan(Draws& draws) {
   plan.channels[1].cap.window = 2 * kDayLength;
   plan.lateness = static_cast<Duration>(1 + draws.Below(4)) * 20 * kMinute;
   plan.dedup_horizon = static_cast<Duration>(1 + draws.Below(5)) * kDayLength;
+  plan.segments.retell = static_cast<Duration>(1 + draws.Below(3)) * 8 * kHour;
   plan.Index();
   return plan;
 }

@@ -108,6 +108,9 @@ inline JournalRecord Journal(const CampaignPlan& plan, std::uint64_t seed, std::
   r.dead_letters = 2;
   r.records_digest = draws.Bits();
   r.decisions_digest = draws.Bits();
+  for (std::size_t i = 0; i < facts / 2; ++i) {
+    r.turns.push_back({draws.Bits(), {draws.Bits(), 1'699'999'000'000 + static_cast<EventTime>(i), {-0.25f, 3.0f}, 2}});
+  }
   return r;
 }
 

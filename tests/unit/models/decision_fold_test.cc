@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "models/deciding/customer_rounds.h"
 #include "models/domain/fixed_math.h"
 #include "tests/support/fold_world.h"
 
@@ -377,6 +378,62 @@ TEST(DecisionFold, MovesAreToldAtMostHourly) {
     EXPECT_EQ(row.new_place.time, kStart + kHour);
     EXPECT_NE(row.old_place.z, row.new_place.z);
   }
+}
+
+TEST(DecisionFold, ASilentCustomerIsToldAnewAtItsTurnEveryFourWeeks) {
+  FoldWorld w;
+  w.Apply(w.script.Add(EventKind::kTransaction, "u1", kStart));
+  const Coordinates first = w.Of("u1").place.Told();
+  EventTime told = first.time;
+  for (int round = 0; round < 3; ++round) {
+    const EventTime turn = NextTurn(H64("u1"), told, w.plan->segments.retell);
+    EXPECT_EQ(turn % w.plan->segments.retell, static_cast<EventTime>(H64("u1") % static_cast<std::uint64_t>(w.plan->segments.retell)));
+    EXPECT_LE(turn - told, 28 * kDayLength);
+    EXPECT_EQ(Rows(w.Clock(turn + w.plan->lateness - 1), ObservationKind::kMove), 0u);
+    const FoldOutput& out = w.Clock(turn + w.plan->lateness);
+    ASSERT_EQ(Rows(out, ObservationKind::kMove), 1u);
+    const Observation& row = *std::find_if(out.observations.rows.begin(), out.observations.rows.end(),
+                                           [](const Observation& o) { return o.kind == ObservationKind::kMove; });
+    EXPECT_EQ(row.old_place.time, told);
+    EXPECT_EQ(row.new_place.time, turn);
+    EXPECT_EQ(row.time, turn);
+    EXPECT_GT(row.new_place.z[0], row.old_place.z[0]);   // recency has grown
+    ASSERT_EQ(out.turn_count, 1u);
+    EXPECT_EQ(out.turns[0].customer, H64("u1"));
+    EXPECT_EQ(out.turns[0].move.z, row.new_place.z);
+    told = turn;
+  }
+}
+
+TEST(DecisionFold, WhoWasNeverToldOrHasNoSegmentsHasNoTurn) {
+  FoldWorld w;
+  Event& cost = w.script.Add(EventKind::kCampaignCost, "campaign", kStart);
+  cost.has_value = true;
+  w.Apply(cost);
+  EXPECT_EQ(Rows(w.Clock(kStart + 60 * kDayLength), ObservationKind::kMove), 0u);
+  CampaignPlan plan = SmallPlan();
+  plan.segments = {};
+  plan.Index();
+  FoldWorld without(plan);
+  without.Apply(without.script.Add(EventKind::kTransaction, "u1", kStart));
+  EXPECT_EQ(Rows(without.Clock(kStart + 60 * kDayLength), ObservationKind::kMove), 0u);
+  EXPECT_EQ(without.Of("u1").next_due, INT64_MAX);
+}
+
+TEST(DecisionFold, ATurnTheJournalDoesNotHoldIsCountedAndTimeGoesOn) {
+  FoldWorld w;
+  w.Apply(w.script.Add(EventKind::kTransaction, "u1", kStart));
+  const EventTime turn = NextTurn(H64("u1"), kStart, w.plan->segments.retell);
+  const std::vector<TurnFact> none;
+  w.fold.Begin(2, 1);
+  w.fold.Recall(&none);
+  w.fold.RefoldClock(turn + w.plan->lateness, turn);
+  EXPECT_EQ(w.fold.turns_missing(), 1u);
+  EXPECT_GT(w.Of("u1").next_due, turn);
+  w.fold.Begin(3, 1);
+  w.fold.Recall(nullptr);   // of before there were turns: nothing is missed
+  w.fold.RefoldClock(turn + 60 * kDayLength, turn + 60 * kDayLength);
+  EXPECT_EQ(w.fold.turns_missing(), 0u);
 }
 
 TEST(DecisionFold, EveryPlacementIsDecidedOnWhatTheOnesBeforeLeft) {

@@ -173,6 +173,8 @@ TEST(Journal, ARecordComesBackFromPiecesOfAnySize) {
       EXPECT_EQ(read.clock, r.clock);
       ASSERT_EQ(read.facts.size(), r.facts.size());
       for (std::size_t i = 0; i < r.facts.size(); ++i) EXPECT_EQ(read.facts[i].cause, r.facts[i].cause);
+      ASSERT_EQ(read.turns.size(), r.turns.size());
+      for (std::size_t i = 0; i < r.turns.size(); ++i) EXPECT_EQ(read.turns[i].move.z, r.turns[i].move.z);
       EXPECT_EQ(EncodeJournal(*plan, read).at(0), whole);
     }
   }
