@@ -1,20 +1,28 @@
 #!/usr/bin/env bash
 # The crash promise at size, as a figure anyone can repeat: simulated events through a real broker, `offerstream run` killed
 # with SIGKILL at random moments. Frozen models: decisions and caps must hash equal to an uninterrupted run's. Learning: the
-# count of independent_count.py from the topics alone finds no decision missing or twice and no wrong use of a cap, and
-# `replay --verify` passes. Two of a hundred events are repeated, late or garbage. About three minutes for 200,000 events.
+# count of independent_count.py from the topics alone finds no decision missing or twice, no wrong use of a cap and no more money
+# spent than its budget has, and `replay --verify` passes. Two of a hundred events are repeated, late or garbage. About three minutes for 200,000 events.
 # Needs ./run build, java, kcat.
 #   tests/robustness/crash.sh [EVENTS=200000] [KILLS=10]
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 events=${1:-200000} kills=${2:-10} partitions=4
+budget=0.05:365d:2026-01-01:gold-card   # leases are an impression or two: money runs out while partitions still ask and are killed
 engine=$PWD/build/release/offerstream
 [[ -x $engine ]] || { echo "crash: $engine is missing; run ./run build" >&2; exit 1; }
 dir=$(mktemp -d "${TMPDIR:-/tmp}/offerstream-crash.XXXXXX")
 trap 'deploy/kafka/broker.sh stop --dir "$dir/kafka" 2>/dev/null; rm -rf "$dir"' EXIT
 brokers=$(deploy/kafka/broker.sh start --port 0 --dir "$dir/kafka" 2>/dev/null | tail -n 1)
 
-configure() {  # NAME ADOPT
+configure() {  # NAME ADOPT [BUDGET: gold-card is paid from one of AMOUNT:PERIOD:START:OFFER]
+  local budgets= paid=
+  if [[ -n ${3:-} ]]; then
+    local amount period start offer
+    IFS=: read -r amount period start offer <<<"$3"
+    budgets="budgets: [ { id: spring, amount: $amount, period: $period, starts: $start } ]"
+    paid=", budget: spring"
+  fi
   cat >"$dir/$1.yaml" <<YAML
 version: 1
 app: { id: $1, instance: i0 }
@@ -29,7 +37,8 @@ channels:
   email: { cost: 0.002, cap: { window: 7d, start: 8, max: 20, learn: true }, cooldown: 6h, unsubscribe_value: 20 }
 offers:
   - { id: savings-plus, channels: [push, email], value: 40 }
-  - { id: gold-card, channels: [push, email], value: 90 }
+  - { id: gold-card, channels: [push, email], value: 90$paid }
+$budgets
 decide: { on: [request, click, conversion], min_interval: 10m, placements: [home] }
 learning: { adopt: $2 }
 YAML
@@ -57,7 +66,7 @@ read_topic() {
 
 configure plain never
 configure killed never
-configure learning commit
+configure learning commit $budget
 "$engine" simulate --customers $((events / 50)) --days 60 --seed 7 --events "$events" --dirt 0.02 --keyed --out "$dir/events.txt" 2>/dev/null
 kcat -b "$brokers" -t crash-events -P -K '	' -X partitioner=murmur2_random -l "$dir/events.txt"
 echo "$(wc -l <"$dir/events.txt") events"
@@ -81,8 +90,10 @@ for topic in decisions caps; do
 done
 for app in killed learning; do
   echo -n "$app: "
+  paid=()
+  if [[ $app == learning ]]; then paid=(--budget $budget); fi
   tests/robustness/independent_count.py --brokers "$brokers" --events crash-events --letters crash-events.dlq \
-    --decisions $app-decisions --caps $app-caps --channels push:7d:20,email:7d:20 --min-interval 10m --prove || result=1
+    --decisions $app-decisions --caps $app-caps --channels push:7d:20,email:7d:20 --min-interval 10m "${paid[@]}" --prove || result=1
 done
 "$engine" replay --verify -c "$dir/learning.yaml" || result=1
 exit $result

@@ -8,7 +8,10 @@ as it was written (not compacted yet), events in Segment's shape, and a run that
 
   independent_count.py --brokers B --events T --decisions T --caps T --channels push:7d:20,email:7d:20
                        [--triggers request,click,conversion] [--min-interval 10m] [--placement home] [--lateness 10m]
-                       [--dedup 7d] [--letters T] [--prove]
+                       [--dedup 7d] [--letters T] [--budget 25:7d:2026-01-01:gold-card] [--prove]
+
+--budget AMOUNT:PERIOD:START:OFFER: the offer is paid from a budget of its own; in no period, by the partition's newest event time,
+may all partitions' decisions for it together cost more.
 
 Exit 0: nothing differs; 1: something does (each difference is a line); --prove also plants one error of each kind in what
 was read and ends with 1 unless every one is found."""
@@ -69,7 +72,7 @@ class Account:
         self.refused = {(int(dict(zip(h[::2], h[1::2])).get("__connect.errors.partition", -1)),
                          int(dict(zip(h[::2], h[1::2])).get("__connect.errors.offset", -1))) for _, _, _, _, h in letters}
         self.count = dict.fromkeys(["events", "refused", "repeats", "late", "decisions", "impressions", "caps"], 0)
-        self.decisions, ids = {}, set()
+        self.decisions, ids, self.spent = {}, set(), {}
         for partition, _, _, payload, _ in decisions:
             d = json.loads(payload)
             cause = (d["cause"]["partition"], d["cause"]["offset"], d["placement"])
@@ -176,6 +179,9 @@ class Account:
                     return None
                 self.count["decisions"] += 1
                 self.check_decision(name, customer, event, event_id, d)
+                if self.s.budget and d["offer"] and d["offer"]["offer_id"] == self.s.budget[3]:
+                    period = (watermark + self.s.lateness - self.s.budget[2]) // self.s.budget[1]
+                    self.spent[period] = self.spent.get(period, 0) + round(d["cost"] * 1e6)
                 return d
         return None
 
@@ -264,6 +270,9 @@ class Account:
                 self.fold({**event, "kind": "other"}, event_id + "#1", (partition, offset), watermark)
         for name, customer in self.customers.items():
             self.fire_timers(name, customer, newest[customer.partition] - self.s.lateness)
+        for period, spent in self.spent.items():
+            if spent > self.s.budget[0]:
+                self.differs(f"budget: {spent / 1e6} were spent in period {period}, there were {self.s.budget[0] / 1e6}")
         for cause, d in self.decisions.items():
             self.differs(f"decision {d['decision_id']} for {cause}: nothing asked for it")
         for key, records in self.caps.items():
@@ -278,7 +287,7 @@ class Account:
         customer.partition = partition
 
 
-def planted(topics):
+def planted(topics, budget):
     """One error of each kind in copies of what was read: (what, topics)."""
     events, decisions, caps, letters = topics
 
@@ -303,6 +312,9 @@ def planted(topics):
     yield "a cap record's used count", (events, decisions, changed(caps, middle, lambda c: c.update(used=c["used"] + 1)), letters)
     yield "a cap record missing", (events, decisions, caps[:capped] + caps[capped + 1:], letters)
     yield "a cap record twice", (events, decisions, caps[:middle + 1] + caps[middle:], letters)
+    if budget:
+        paid = next(i for i, r in enumerate(decisions) if (json.loads(r[3])["offer"] or {}).get("offer_id") == budget[3])
+        yield "more spent than there is", (events, changed(decisions, paid, lambda d: d.update(cost=2e-6 * budget[0])), caps, letters)
     if last is not None:
         yield "the last limit of a customer", (events, decisions, changed(caps, last, lambda c: c.update(limit=c["limit"] + 40)), letters)
     # An impression some decision has counted: the oldest in its window.
@@ -322,11 +334,15 @@ def main():
     parser.add_argument("--min-interval", default="10m")
     parser.add_argument("--lateness", default="10m")
     parser.add_argument("--dedup", default="7d")
+    parser.add_argument("--budget")
     parser.add_argument("--prove", action="store_true")
     s = parser.parse_args()
     s.triggers = set(s.triggers.split(","))
     s.channels = {name: (duration(window), int(most)) for name, window, most in (c.split(":") for c in s.channels.split(","))}
     s.min_interval, s.lateness, s.dedup = duration(s.min_interval), duration(s.lateness), duration(s.dedup)
+    if s.budget:
+        amount, period, start, offer = s.budget.split(":")
+        s.budget = (round(float(amount) * 1e6), duration(period), milliseconds(start + "T00:00:00Z"), offer)
     topics = [read_topic(s.brokers, t) if t else [] for t in (s.events, s.decisions, s.caps, s.letters)]
 
     account = Account(s, *topics[1:])
@@ -335,11 +351,13 @@ def main():
         print("differs:", problem)
     print("counted: " + ", ".join(f"{n} {what}" for what, n in account.count.items()) +
           f"; {len(account.customers)} customers; {len(problems)} differences")
+    if account.spent:
+        print(f"budget: {max(account.spent.values()) / s.budget[0]:.1%} of its amount spent at most in one of {len(account.spent)} periods")
     if not s.prove or problems:
         return 1 if problems else 0
     missed = 0
     kinds = 0
-    for what, copies in planted(topics):
+    for what, copies in planted(topics, s.budget):
         kinds += 1
         if not Account(s, *copies[1:]).run(copies[0]):
             print("not found:", what)
