@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <cassert>
-#include <numeric>
 #include <utility>
 
 #include <fmt/format.h>
@@ -230,15 +229,13 @@ Status OwnedPartition::AppendModelRows(std::int32_t partition, IdHash model, std
 /// One record a model (more when it would be large), in emission order within each.
 Status OwnedPartition::AppendObservations(Outbox& outbox, ShardCounts& counts) {
   const auto& rows = output_.observations.rows;
-  std::vector<std::uint32_t> order(rows.size());
-  std::iota(order.begin(), order.end(), 0u);
-  std::stable_sort(order.begin(), order.end(), [&](std::uint32_t x, std::uint32_t y) { return rows[x].model < rows[y].model; });
+  const std::span<const std::uint32_t> order = order_.Of(rows);
   for (std::size_t begin = 0; begin < order.size();) {
     const IdHash model = rows[order[begin]].model;
     std::size_t end = begin;
     while (end < order.size() && end - begin < kObservationsPerRecord && rows[order[end]].model == model) ++end;
     const auto partition = static_cast<std::int32_t>(model % static_cast<std::uint64_t>(environment_.observation_partitions));
-    if (Status sent = AppendModelRows(partition, model, std::span(order).subspan(begin, end - begin), outbox); !sent) return sent;
+    if (Status sent = AppendModelRows(partition, model, order.subspan(begin, end - begin), outbox); !sent) return sent;
     begin = end;
   }
   counts.observations += rows.size();

@@ -15,6 +15,7 @@
 #include "consumers/shard_environment.h"
 #include "consumers/wire/dead_letter.h"
 #include "consumers/wire/decision_encoder.h"
+#include "models/domain/observation_order.h"
 #include "state/formats/journal.h"
 #include "state/state_batch.h"
 
@@ -104,6 +105,7 @@ class OwnedPartition {
   StateBatch batch_;
   PartitionMeta meta_;
   std::string text_, key_;
+  ObservationOrder order_;
   DeadLetterWriter dead_letters_;
   std::vector<std::pair<std::string_view, std::string_view>> headers_;
 };

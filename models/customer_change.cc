@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cassert>
 #include <cmath>
 
@@ -110,13 +111,16 @@ void CustomerChange::SetNextDue(CustomerProfile& profile, EventTime cap_due) con
 // A published cap has one timer: when it opens again (the limit-th newest impression leaves its window), else when
 // nothing is counted any more (the newest leaves). All channels in one walk back over what is remembered.
 EventTime CustomerChange::CapsDue(const CustomerProfile& profile, std::array<EventTime, kChannelsMax>& due) const {
+  due.fill(INT64_MAX);
+  std::uint32_t told = profile.channels.told();
+  if (told == 0) return INT64_MAX;
   std::array<std::uint16_t, kChannelsMax> left{};   // impressions of the channel up to the one that is waited for
   std::size_t open = 0;
-  for (std::size_t c = 0; c < plan_.channels.size(); ++c) {
+  for (; told != 0; told &= told - 1) {
+    const auto c = static_cast<std::size_t>(std::countr_zero(told));
     const ChannelIndex channel(c);
     const std::uint16_t limit = profile.channels.PublishedLimit(channel);
-    due[c] = INT64_MAX;
-    if (limit == 0) continue;
+    if (limit == 0 || c >= plan_.channels.size()) continue;
     left[c] = profile.channels.PublishedCapped(channel) ? limit : std::uint16_t{1};
     due[c] = 0;   // what it waits for may have gone from memory: at once
     ++open;
@@ -389,13 +393,14 @@ void CustomerChange::ByDecision(CustomerProfile& profile, const Event& event, co
 void CustomerChange::ByCaps(CustomerProfile& profile, const Event& event, std::span<const CapFact> caps,
                             EventTime watermark) {
   const EventTime at = std::max(event.time, watermark);
+  const std::array<std::uint16_t, kChannelsMax> shown = CountShown(plan_, profile, at);
   for (std::size_t c = 0; c < plan_.channels.size(); ++c) {
     const ChannelIndex channel(c);
     const std::uint16_t told = profile.channels.PublishedLimit(channel);
     const auto fact = std::find_if(caps.begin(), caps.end(), [c](const CapFact& f) { return f.channel.value == c; });
     const std::uint16_t limit = fact != caps.end() ? fact->limit : told;
     if (limit == 0) continue;
-    const std::uint16_t used = CountShown(plan_, profile, channel, at);
+    const std::uint16_t used = shown[c];
     const bool capped = used >= limit;
     if ((limit == told && capped == profile.channels.PublishedCapped(channel)) || used == 0) continue;
     profile.channels.Update(channel, [&](ChannelProfile& p) {

@@ -434,7 +434,7 @@ void CustomerDecision::CapFacts(const CustomerProfile& profile, const Event& eve
   for (std::size_t c = 0; c < plan_->channels.size(); ++c) {
     const ChannelIndex channel(c);
     const std::uint16_t told = profile.channels.PublishedLimit(channel);
-    if (told == 0 && CountShown(*plan_, profile, channel, event.time) == 0) continue;
+    if (told == 0 && !AnyShown(*plan_, profile, channel, event.time)) continue;
     const CapLimit limit = LimitOf(*plan_, cell_row_[c], lottery_, profile.hash, channel, event.time);
     if (limit.limit != told) out.push_back({channel, limit.limit, limit.source});
   }

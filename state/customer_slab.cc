@@ -20,14 +20,16 @@ struct Key {
   IdHash hash;
 };
 
-// The lines of an array, as far as it fills a few; of a longer one the end, where what is new stands.
+// The lines of an array with the word before it, as far as it fills a few; of a longer one the end, where what is new
+// stands.
 template <typename T>
 void PrefetchAll(const PooledArray<T>& array) {
-  constexpr std::size_t kLine = 64, kBytesMax = 512;
-  const auto* const bytes = reinterpret_cast<const char*>(array.data());
-  const std::size_t size = array.size() * sizeof(T);
-  for (std::size_t line = size > kBytesMax ? size - kBytesMax : 0; line < size; line += kLine) {
-    __builtin_prefetch(bytes + line, 1);
+  constexpr std::uintptr_t kLine = 64, kBytesMax = 512;
+  if (array.empty()) return;
+  const auto begin = reinterpret_cast<std::uintptr_t>(array.data()) - sizeof(std::uint64_t);
+  const auto end = reinterpret_cast<std::uintptr_t>(array.data() + array.size());
+  for (std::uintptr_t line = (end - begin > kBytesMax ? end - kBytesMax : begin) & ~(kLine - 1); line < end; line += kLine) {
+    __builtin_prefetch(reinterpret_cast<const void*>(line), 1);
   }
 }
 
@@ -122,7 +124,31 @@ void CustomerSlab::PrefetchArrays(std::uint32_t slot) const {
   PrefetchAll(s.attributes);
   PrefetchAll(s.impressions);
   PrefetchAll(s.exposures);
-  __builtin_prefetch(s.seen.data() + s.seen.size(), 1);
+  PrefetchAll(s.enrolments);
+  PrefetchAll(s.last_decision);
+  PrefetchAll(s.owned);
+  PrefetchAll(s.place.z);
+  PrefetchAll(s.seen);
+}
+
+void CustomerSlab::PrefetchTimed(std::uint32_t slot) const {
+  const CustomerSlot& s = impl_->Slot(slot);
+  PrefetchAll(s.channels.words());
+  PrefetchAll(s.impressions);
+  PrefetchAll(s.exposures);
+  PrefetchAll(s.enrolments);
+}
+
+void CustomerSlab::PrefetchExposures(std::uint32_t slot, EventTime due) const {
+  constexpr std::size_t kExposures = 4;
+  std::size_t left = kExposures;
+  const CustomerSlot& s = impl_->Slot(slot);
+  for (auto e = s.exposures.rbegin(); e != s.exposures.rend() && left > 0; ++e) {
+    if (e->next_due > due) continue;
+    PrefetchAll(e->labels);
+    PrefetchAll(e->x.words());
+    --left;
+  }
 }
 
 CustomerSlot& CustomerSlab::New(std::string_view id, IdHash hash) {

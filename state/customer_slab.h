@@ -57,6 +57,10 @@ class CustomerSlab {
   void PrefetchSlot(std::uint32_t slot) const;
   /// Touches what the slot's arrays hold, where an event will look. Call some time after Prefetch.
   void PrefetchArrays(std::uint32_t slot) const;
+  /// … where a timer will look.
+  void PrefetchTimed(std::uint32_t slot) const;
+  /// Touches labels and features of the latest few exposures due at or before `due`. Call some time after one of these.
+  void PrefetchExposures(std::uint32_t slot, EventTime due) const;
 
   /// A new empty profile with id and hash. REQUIRES: Find says neither.
   CustomerSlot& New(std::string_view id, IdHash hash);

@@ -25,7 +25,7 @@ constexpr std::uint64_t kLoadTenths = 9;
 // Slots the eviction hand looks at in one transaction at most: ten times what a transaction can bring in.
 constexpr std::uint32_t kEvictionSteps = 200'000;
 // Places behind the next timer at which a customer's memory is fetched.
-constexpr std::size_t kFetchSlot = 8, kFetchArrays = 4;
+constexpr std::size_t kFetchSlot = 12, kFetchArrays = 8, kFetchExposures = 4;
 // Stale timer entries tolerated beside as many live ones before the queue is made anew.
 constexpr std::size_t kStaleTimers = 4096;
 
@@ -149,12 +149,15 @@ struct PartitionState::Impl {
     const auto same = [](const TimerEntry& x, const TimerEntry& y) { return x.ref == y.ref && x.asleep == y.asleep; };
     tied.erase(std::unique(tied.begin(), tied.end(), same), tied.end());
   }
-  // Every entry that goes brings the ones some places behind closer: their slots, then what these point to, come from
-  // memory while others are worked on.
+  // Every entry that goes brings the ones some places behind closer: their slots, then what these point to, then what
+  // that points to, come from memory while others are worked on.
   void FetchAhead() const {
     if (const TimerEntry* far = timers.Ahead(kFetchSlot); far != nullptr && !far->asleep) slab.PrefetchSlot(far->ref);
-    if (const TimerEntry* near = timers.Ahead(kFetchArrays); near != nullptr && !near->asleep) {
-      slab.PrefetchArrays(near->ref);
+    if (const TimerEntry* near = timers.Ahead(kFetchArrays); near != nullptr && !near->asleep && Live(*near)) {
+      slab.PrefetchTimed(near->ref);
+    }
+    if (const TimerEntry* next = timers.Ahead(kFetchExposures); next != nullptr && !next->asleep && Live(*next)) {
+      slab.PrefetchExposures(next->ref, next->due);
     }
   }
   // The slot of a timer that `PopTied` took out; loads a sleeper, whose own entry is void from then on.
@@ -293,6 +296,7 @@ void PartitionState::Prefetch(std::span<const std::string_view> ids, std::span<c
     }
   }
   for (std::uint32_t slot : i.near) i.slab.PrefetchArrays(slot);
+  for (std::uint32_t slot : i.near) i.slab.PrefetchExposures(slot, INT64_MAX);
   if (wanted.empty()) return;
   std::sort(wanted.begin(), wanted.end());
   wanted.erase(std::unique(wanted.begin(), wanted.end()), wanted.end());

@@ -107,15 +107,12 @@ void BenchEngine::Emit(BenchAnswer& answer) {
 
 void BenchEngine::EmitObservations(BenchAnswer& answer) {
   const auto& all = output_.observations.rows;
-  order_.clear();
-  for (std::uint32_t r = 0; r < all.size(); ++r) order_.emplace_back(all[r].model, r);
-  std::sort(order_.begin(), order_.end());
-  for (std::size_t i = 0; i < order_.size();) {
-    const IdHash model = order_[i].first;
-    rows_.clear();
-    for (; i < order_.size() && order_[i].first == model; ++i) rows_.push_back(order_[i].second);
+  const std::span<const std::uint32_t> order = order_.Of(all);
+  for (std::size_t begin = 0, end = 0; begin < order.size(); begin = end) {
+    const IdHash model = all[order[begin]].model;
+    while (end < order.size() && all[order[end]].model == model) ++end;
     text_.clear();
-    EncodeObservations(*plan_, output_.observations, rows_, text_);
+    EncodeObservations(*plan_, output_.observations, order.subspan(begin, end - begin), text_);
     answer.observation_bytes += text_.size();
     ++answer.blocks;
     if (blocks_ != nullptr) blocks_->push_back(text_);

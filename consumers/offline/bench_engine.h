@@ -13,6 +13,7 @@
 #include "consumers/wire/event_decoder.h"
 #include "consumers/wire/event_mapping.h"
 #include "models/decision_fold.h"
+#include "models/domain/observation_order.h"
 #include "models/fold_output.h"
 #include "state/partition_state.h"
 #include "state/state_store.h"
@@ -82,8 +83,7 @@ class BenchEngine {
   std::vector<std::string_view> ids_{};
   std::vector<IdHash> hashes_{};
   FoldOutput output_{};
-  std::vector<std::pair<IdHash, std::uint32_t>> order_{};
-  std::vector<std::uint32_t> rows_{};
+  ObservationOrder order_{};
   std::string text_{}, key_{};
   std::vector<std::string>* blocks_ = nullptr;
   TxnSeq seq_ = 0;

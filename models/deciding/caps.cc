@@ -47,6 +47,27 @@ std::uint16_t CountShown(const CampaignPlan& plan, const CustomerProfile& profil
   return n;
 }
 
+std::array<std::uint16_t, kChannelsMax> CountShown(const CampaignPlan& plan, const CustomerProfile& profile, EventTime at) {
+  std::array<std::uint16_t, kChannelsMax> shown{};
+  Duration longest = 0;
+  for (const ChannelSpec& c : plan.channels) longest = std::max(longest, c.cap.window);
+  for (auto it = profile.impressions.rbegin(); it != profile.impressions.rend() && TimeOf(*it) + longest > at; ++it) {
+    const std::uint16_t channel = ChannelOf(*it);
+    if (channel < plan.channels.size()) shown[channel] += TimeOf(*it) + plan.channels[channel].cap.window > at;
+  }
+  return shown;
+}
+
+bool AnyShown(const CampaignPlan& plan, const CustomerProfile& profile, ChannelIndex channel, EventTime at) {
+  const Duration window = plan.channels[channel.value].cap.window;
+  const EventTime last = profile.channels.LastImpression(channel);
+  if (last == kNever || last + window <= at) return false;
+  for (auto it = profile.impressions.rbegin(); it != profile.impressions.rend() && TimeOf(*it) + window > at; ++it) {
+    if (ChannelOf(*it) == channel.value) return true;
+  }
+  return false;
+}
+
 EventTime ReopensAt(const CampaignPlan& plan, const CustomerProfile& profile, ChannelIndex channel,
                     std::uint16_t limit) {
   assert(limit > 0);

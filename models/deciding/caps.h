@@ -34,6 +34,10 @@ struct CapUse {
 CapUse CountCapUse(const CampaignPlan& plan, const CustomerProfile& profile, EventTime at);
 /// Impressions of one channel that count at `at`.
 std::uint16_t CountShown(const CampaignPlan& plan, const CustomerProfile& profile, ChannelIndex channel, EventTime at);
+/// The same for all channels in one walk.
+std::array<std::uint16_t, kChannelsMax> CountShown(const CampaignPlan& plan, const CustomerProfile& profile, EventTime at);
+/// Whether CountShown of the channel is not 0.
+bool AnyShown(const CampaignPlan& plan, const CustomerProfile& profile, ChannelIndex channel, EventTime at);
 /// When fewer than `limit` impressions of the channel will count if no more come; kNever when that is so without any
 /// leaving. REQUIRES: limit > 0.
 EventTime ReopensAt(const CampaignPlan& plan, const CustomerProfile& profile, ChannelIndex channel, std::uint16_t limit);

@@ -1,6 +1,7 @@
 #include "models/deciding/explanation.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cmath>
 
@@ -11,18 +12,20 @@ namespace offerstream {
 using fixed::Lanes4;
 
 void Explain(const ScoreTable& table, ModelIndex model, std::span<const float> x, std::vector<Contribution>& out) {
-  out.clear();
+  std::array<Contribution, kReasonsMax> best{};
+  std::size_t found = 0;
   const double* mean = table.mean(model);
   const ResponseView* view = table.model(model).view.get();
   const bool centred = view != nullptr && view->feature_mean.size() == x.size();
   double least = 0;   // what a contribution must exceed to be among the reasons
   const auto consider = [&](std::size_t j, double phi) {
     if (!(std::abs(phi) > least)) return;
-    std::size_t at = out.size();
-    while (at > 0 && std::abs(phi) > std::abs(out[at - 1].contribution)) --at;
-    if (out.size() == kReasonsMax) out.pop_back();
-    out.insert(out.begin() + static_cast<std::ptrdiff_t>(at), Contribution{static_cast<std::uint16_t>(j), phi, 0});
-    if (out.size() == kReasonsMax) least = std::abs(out.back().contribution);
+    std::size_t at = found;
+    while (at > 0 && std::abs(phi) > std::abs(best[at - 1].contribution)) --at;
+    found = std::min(found + 1, kReasonsMax);
+    for (std::size_t k = found - 1; k > at; --k) best[k] = best[k - 1];
+    best[at] = {static_cast<std::uint16_t>(j), phi, 0};
+    if (found == kReasonsMax) least = std::abs(best[kReasonsMax - 1].contribution);
   };
   // Four at a time: nearly always none of them is large enough.
   std::size_t j = 0;
@@ -39,6 +42,7 @@ void Explain(const ScoreTable& table, ModelIndex model, std::span<const float> x
   for (j = std::max<std::size_t>(j, 1); j < x.size(); ++j) {
     consider(j, mean[j] * (static_cast<double>(x[j]) - (centred ? view->feature_mean[j] : 0.0)));
   }
+  out.assign(best.begin(), best.begin() + static_cast<std::ptrdiff_t>(found));
   for (Contribution& c : out) {
     const double se = std::sqrt(table.diagonal(model)[c.feature]);
     c.sign_probability = se > 0 ? FastNormalCdf(std::abs(mean[c.feature]) / se) : 1.0;

@@ -97,7 +97,7 @@ void ProfileNumbers(const CustomerProfile& profile, EventTime at, std::uint32_t 
 }
 
 FeatureMap::FeatureMap(const CampaignPlan& plan)
-    : plan_(plan), ordinal_index_(plan.features.size()), values_(plan.attributes.size()) {
+    : plan_(plan), ordinal_index_(plan.features.size()), channel_ones_(plan.channels.size()), values_(plan.attributes.size()) {
   hour_sin_.resize(kMinutes);
   hour_cos_.resize(kMinutes);
   for (std::size_t m = 0; m < kMinutes; ++m) {
@@ -113,6 +113,13 @@ FeatureMap::FeatureMap(const CampaignPlan& plan)
     if (f.kind == FeatureKind::kImpressionOrdinal) {
       ordinal_index_ = j;
       first_ordinal_ = static_cast<float>((0.0 - f.centre) / f.scale);
+    }
+    if (!f.ByCandidate()) continue;
+    const bool segment = f.kind == FeatureKind::kSegmentChannel;
+    if (f.kind == FeatureKind::kImpressionOrdinal) ordinals_.push_back(j);
+    if (f.kind == FeatureKind::kChannelClickRate) channel_rates_.push_back(j);
+    if ((segment || f.kind == FeatureKind::kChannel) && f.index < channel_ones_.size()) {
+      channel_ones_[f.index].push_back({static_cast<std::uint16_t>(j), segment ? std::int32_t{f.level} : -1});
     }
   }
   for (const ProfileNumber number : plan.segments.features) segment_numbers_ |= 1u << static_cast<unsigned>(number);
@@ -176,23 +183,19 @@ void FeatureMap::FillCustomer(const CustomerProfile& profile, const Event& event
   }
 }
 
+// Nearly all are one of many levels: those that are one on the channel are known beforehand, the rest stays zero.
 void FeatureMap::FillCandidate(const CustomerProfile& profile, EventTime at, ChannelIndex channel,
                                std::uint8_t segment_slot, std::uint32_t ordinal, std::span<float> x) const {
-  for (std::size_t j = candidate_begin(); j < size(); ++j) {
-    const FeatureSpec& f = plan_.features.features[j];
-    double v = 0;
-    switch (f.kind) {
-      case FeatureKind::kChannel: v = channel.value == f.index; break;
-      case FeatureKind::kChannelClickRate:
-        if (channel.value < plan_.channels.size()) v = (ChannelRate(profile.channels, channel, at) - .05) / .1;
-        break;
-      case FeatureKind::kImpressionOrdinal:
-        v = ((ordinal > 1 ? fixed::Log(static_cast<double>(ordinal)) : 0.0) - f.centre) / f.scale;
-        break;
-      case FeatureKind::kSegmentChannel: v = segment_slot == f.level && channel.value == f.index; break;
-      default: break;
+  std::fill(x.begin() + static_cast<std::ptrdiff_t>(candidate_begin()), x.begin() + static_cast<std::ptrdiff_t>(size()), 0.0f);
+  if (channel.value < channel_ones_.size()) {
+    for (const OneHot& one : channel_ones_[channel.value]) {
+      if (one.slot < 0 || one.slot == segment_slot) x[one.at] = 1;
     }
-    x[j] = Bounded(v);
+    for (const std::size_t j : channel_rates_) x[j] = Bounded((ChannelRate(profile.channels, channel, at) - .05) / .1);
+  }
+  for (const std::size_t j : ordinals_) {
+    const FeatureSpec& f = plan_.features.features[j];
+    x[j] = Bounded(((ordinal > 1 ? fixed::Log(static_cast<double>(ordinal)) : 0.0) - f.centre) / f.scale);
   }
 }
 

@@ -60,6 +60,12 @@ class FeatureMap {
   std::uint32_t feature_numbers_ = 0, segment_numbers_ = 0;   // bit per ProfileNumber
   std::size_t ordinal_index_ = 0;
   float first_ordinal_ = 0;
+  struct OneHot {
+    std::uint16_t at = 0;
+    std::int32_t slot = -1;   ///< segment slot it is one in; -1: in every one
+  };
+  std::vector<std::vector<OneHot>> channel_ones_;             // by channel: which candidate features are one on it
+  std::vector<std::size_t> channel_rates_, ordinals_;         // candidate features that are numbers
   std::vector<AttributeValue> values_;
   std::vector<float> hour_sin_, hour_cos_;                    // by minute of the day
 };

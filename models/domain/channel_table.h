@@ -52,6 +52,8 @@ class ChannelTable {
   Consent ConsentOn(ChannelIndex channel) const { return static_cast<Consent>(Told(channel) & 0xff); }
   std::uint16_t PublishedLimit(ChannelIndex channel) const { return static_cast<std::uint16_t>(Told(channel) >> 32); }
   bool PublishedCapped(ChannelIndex channel) const { return (Told(channel) >> 16 & 1) != 0; }
+  /// Bit per channel with a word on consent or caps: on the others both are the default.
+  std::uint32_t told() const { return words_.empty() ? 0 : Mask(words_.data(), kTold); }
   /// Bit per channel that differs from the default.
   std::uint16_t known() const;
 

@@ -22,29 +22,7 @@ class PackedFeatures {
   explicit PackedFeatures(std::pmr::memory_resource* pool) : words_(pool) {}
 
   /// Takes a copy of `x`.
-  void Assign(std::span<const float> x) {
-    words_.clear();
-    if (x.empty()) return;
-    const std::size_t groups = (x.size() + kGroup - 1) / kGroup;
-    std::size_t numbers = 0;
-    for (const float v : x) numbers += (Bits(v) != 0) & (Bits(v) != kOne);
-    words_.resize(1 + 2 * groups + numbers);
-    std::uint32_t* const words = words_.data();
-    std::uint32_t* next = words + 1 + 2 * groups;
-    words[0] = static_cast<std::uint32_t>(x.size());
-    for (std::size_t g = 0; g < groups; ++g) {
-      const float* const from = x.data() + g * kGroup;
-      const std::size_t n = std::min(kGroup, x.size() - g * kGroup);
-      std::uint32_t any = 0, one = 0;
-      for (std::size_t i = 0; i < n; ++i) {
-        any |= std::uint32_t{Bits(from[i]) != 0} << i;
-        one |= std::uint32_t{Bits(from[i]) == kOne} << i;
-      }
-      words[1 + 2 * g] = any;
-      words[2 + 2 * g] = one;
-      for (std::uint32_t left = any & ~one; left != 0; left &= left - 1) *next++ = Bits(from[std::countr_zero(left)]);
-    }
-  }
+  void Assign(std::span<const float> x);
   /// How many features, zeros included.
   std::size_t size() const { return words_.empty() ? 0 : words_.data()[0]; }
   /// Appends all features, bit for bit as they were given.
@@ -92,13 +70,11 @@ class PackedFeatures {
     AppendTo(x);
     return x;
   }
-  /// Where the block begins, for a prefetch; null when empty.
-  const void* data() const { return words_.data(); }
+  /// The memory behind it, for a prefetch; empty when there are no features.
+  const PooledArray<std::uint32_t>& words() const { return words_; }
 
  private:
   static constexpr std::size_t kGroup = 32;
-  static constexpr std::uint32_t kOne = std::bit_cast<std::uint32_t>(1.0f);
-  static std::uint32_t Bits(float v) { return std::bit_cast<std::uint32_t>(v); }
 
   PooledArray<std::uint32_t> words_{};
 };

@@ -125,7 +125,12 @@ class PooledArray {
   void resize(std::size_t n, const T& value) {
     if (n < size()) erase(begin() + n, end());
     reserve(n);
-    while (size() < n) Added(Copy(value));
+    if constexpr (std::is_trivially_copyable_v<T>) {
+      std::uninitialized_fill(end(), begin() + n, value);
+      word_ += n - size();
+    } else {
+      while (size() < n) Added(Copy(value));
+    }
   }
   /// REQUIRES: the range is not of this array.
   template <typename Iterator>
