@@ -24,10 +24,11 @@ struct CustomerSlot : CustomerProfile {
   bool erasure_listed : 1 = false;                      ///< waits in the dirty tail's list of erased ones
   bool touched : 1 = false;                             ///< used since the eviction hand last came by
   bool shared : 1 = false;                              ///< taken by the dirty tail's last share that wanted it
+  bool timed : 1 = false;                               ///< counted as one that has a timer, near or far
   std::uint32_t number = 0;                             ///< position in the slab
   std::uint32_t dirty_previous = kNoRef, dirty_next = kNoRef;  ///< the list of dirty ones, by first_dirty
   std::uint32_t changed_after = 0;                      ///< transactions from that share to its first change since; 0 = none
-  EventTime queued_due = INT64_MAX;                     ///< the due time its live timer entry carries
+  EventTime queued_due = INT64_MAX;                     ///< the due time its live timer entry carries; none while it is far
 };
 
 /// A customer that is only in the store but has a timer.

@@ -28,6 +28,10 @@ constexpr std::uint32_t kEvictionSteps = 200'000;
 constexpr std::size_t kFetchSlot = 12, kFetchArrays = 8, kFetchExposures = 4;
 // Stale timer entries tolerated beside as many live ones before the queue is made anew.
 constexpr std::size_t kStaleTimers = 4096;
+// How far ahead timers are queued. A look at every customer finds those that have come near; it should come after some events a
+// customer, or it would cost more than they do.
+constexpr Duration kLeastAhead = 3'600'000, kMostAhead = Duration{28} * 86'400'000;
+constexpr std::uint64_t kFewEvents = 4, kManyEvents = 16;
 
 }  // namespace
 
@@ -52,15 +56,39 @@ struct PartitionState::Impl {
   // Timers.
   std::uint64_t Timed() const { return resident_timers + slab.sleepers(); }
   void QueueTimer(CustomerSlot& slot) {
-    if (slot.next_due == slot.queued_due) return;
-    resident_timers += (slot.next_due != INT64_MAX ? 1u : 0u);
-    resident_timers -= (slot.queued_due != INT64_MAX ? 1u : 0u);
-    slot.queued_due = slot.next_due;
-    if (slot.next_due != INT64_MAX) timers.Push({slot.next_due, slot.hash, slot.number, false});
-    if (timers.size() > 2 * Timed() + kStaleTimers) RebuildTimers();
+    const bool timed = slot.next_due != INT64_MAX;
+    if (slot.next_due == slot.queued_due && slot.timed == timed) return;
+    resident_timers += timed ? 1u : 0u;
+    resident_timers -= slot.timed ? 1u : 0u;
+    slot.timed = timed;
+    const EventTime due = slot.next_due < horizon ? slot.next_due : INT64_MAX;
+    if (due == slot.queued_due) return;
+    queued += due != INT64_MAX ? 1u : 0u;
+    queued -= slot.queued_due != INT64_MAX ? 1u : 0u;
+    slot.queued_due = due;
+    if (due != INT64_MAX) timers.Push({due, slot.hash, slot.number, false});
+    if (timers.size() > 2 * (queued + slab.sleepers()) + kStaleTimers) RebuildTimers();
   }
   void SleepTimer(std::string_view id, IdHash hash, EventTime due) {
-    timers.Push({due, hash, slab.Sleep(id, hash, due), true});
+    const std::uint32_t sleeper = slab.Sleep(id, hash, due);
+    if (due < horizon) timers.Push({due, hash, sleeper, true});
+  }
+  // What is due later than `horizon` is in no queue: nearly every customer has a timer weeks away, and most of them change
+  // before they come. REQUIRES: nothing is asked for beyond `horizon` without this.
+  void LookAhead(EventTime limit) {
+    if (changes < kFewEvents * slab.live()) ahead = std::min(2 * ahead, kMostAhead);
+    if (changes > kManyEvents * slab.live()) ahead = std::max(ahead / 2, kLeastAhead);
+    changes = 0;
+    const EventTime from = horizon;
+    horizon = limit > INT64_MAX - ahead ? INT64_MAX : limit + ahead;
+    for (std::uint32_t i = 0; i < slab.capacity(); ++i) {
+      CustomerSlot& slot = slab.At(i);
+      if (slot.live && slot.queued_due == INT64_MAX && slot.next_due < horizon) QueueTimer(slot);
+    }
+    for (std::uint32_t i = 0; i < slab.sleeper_capacity(); ++i) {
+      const Sleeper& sleeper = slab.SleeperAt(i);
+      if (sleeper.due >= from && sleeper.due < horizon) timers.Push({sleeper.due, sleeper.hash, i, true});
+    }
   }
   bool Live(const TimerEntry& entry) const {
     if (entry.asleep) {
@@ -72,14 +100,14 @@ struct PartitionState::Impl {
   }
   void RebuildTimers() {
     std::vector<TimerEntry> entries;
-    entries.reserve(Timed());
+    entries.reserve(queued);
     for (std::uint32_t i = 0; i < slab.capacity(); ++i) {
       const CustomerSlot& slot = slab.At(i);
       if (slot.live && slot.queued_due != INT64_MAX) entries.push_back({slot.queued_due, slot.hash, i, false});
     }
     for (std::uint32_t i = 0; i < slab.sleeper_capacity(); ++i) {
       const Sleeper& sleeper = slab.SleeperAt(i);
-      if (sleeper.due != INT64_MAX) entries.push_back({sleeper.due, sleeper.hash, i, true});
+      if (sleeper.due < horizon) entries.push_back({sleeper.due, sleeper.hash, i, true});
     }
     timers.Assign(std::move(entries));
     parked.clear();
@@ -87,7 +115,8 @@ struct PartitionState::Impl {
 
   // Customers. Every removal of a slot goes through here, so the count of timers stays right.
   void FreeSlot(CustomerSlot& slot) {
-    if (slot.queued_due != INT64_MAX) --resident_timers;
+    resident_timers -= slot.timed ? 1u : 0u;
+    queued -= slot.queued_due != INT64_MAX ? 1u : 0u;
     slab.Free(slot);
   }
   CustomerSlot& Insert(std::string_view id, IdHash hash, std::string_view row) {
@@ -195,7 +224,10 @@ struct PartitionState::Impl {
   std::vector<TimerEntry> parked{};   // due, but their rows are ahead of the transaction being re-folded
   TxnSeq parked_seq = 0;
   std::vector<TimerEntry> tied{};
-  std::uint64_t resident_timers = 0;
+  std::uint64_t resident_timers = 0, queued = 0;   // slots that have a timer; those whose timer has an entry
+  EventTime horizon = INT64_MIN;      // timers due before it have an entry
+  Duration ahead = kLeastAhead;
+  std::uint64_t changes = 0;          // rescheduled since the last look ahead
   bool complete = false;              // every stored customer is in memory: absence needs no look into the store
   std::vector<std::pair<IdHash, std::string>> absent{};  // looked up by Prefetch and not found
   std::uint32_t hand = 0;
@@ -240,10 +272,14 @@ void PartitionState::Erase(CustomerProfile& profile, TxnSeq seq) {
   impl_->dirty.MarkErased(slot);
 }
 
-void PartitionState::Reschedule(CustomerProfile& profile) { impl_->QueueTimer(static_cast<CustomerSlot&>(profile)); }
+void PartitionState::Reschedule(CustomerProfile& profile) {
+  ++impl_->changes;
+  impl_->QueueTimer(static_cast<CustomerSlot&>(profile));
+}
 
 CustomerProfile* PartitionState::NextDue(EventTime limit, TxnSeq seq) {
   Impl& i = *impl_;
+  if (limit >= i.horizon) i.LookAhead(limit);
   if (seq > i.parked_seq) {
     for (const TimerEntry& entry : std::exchange(i.parked, {})) i.timers.Push(entry);
     i.parked_seq = seq;
