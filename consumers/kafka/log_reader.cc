@@ -1,12 +1,15 @@
 #include "consumers/kafka/kafka_client.h"
+#include "consumers/kafka/kafka_handle.h"
 
 #include <algorithm>
+#include <chrono>
 #include <mutex>
+#include <thread>
 
 namespace offerstream {
 namespace {
 
-constexpr int kBoundsTimeoutMs = 10'000;
+constexpr int kBoundsTimeoutMs = 10'000, kAskAgainMs = 100;
 constexpr std::size_t kBatchBytes = 32u << 20;
 
 class KafkaLogStream final : public LogStream {
@@ -35,7 +38,14 @@ class KafkaLogReader final : public LogReader {
       if (!opened) return tl::unexpected(opened.error());
       watermarks_ = std::move(*opened);
     }
-    return watermarks_->Bounds(topic, partition, kBoundsTimeoutMs);
+    // Right after a topic was made or its leader has moved, the broker asked may be the wrong one: it says so, and the right one
+    // is known a moment later.
+    const std::int64_t deadline = KafkaNowMs() + kBoundsTimeoutMs;
+    for (;;) {
+      auto bounds = watermarks_->Bounds(topic, partition, kBoundsTimeoutMs);
+      if (bounds || bounds.error().code != Code::kKafkaRetriable || KafkaNowMs() >= deadline) return bounds;
+      std::this_thread::sleep_for(std::chrono::milliseconds(kAskAgainMs));
+    }
   }
 
   Result<std::unique_ptr<LogStream>> Open(const std::string& topic, std::int32_t partition, std::int64_t from,
