@@ -18,7 +18,8 @@ namespace offerstream {
 namespace {
 
 // First bytes of a saved model. These numbers are stored: add at the end, never renumber.
-constexpr std::uint8_t kSnapshotVersion = 2;  // 1: before closed label intervals were counted; still read
+// 1: before closed label intervals were counted; 2: before variants of features; both still read.
+constexpr std::uint8_t kSnapshotVersion = 3;
 enum class ModelKind : std::uint8_t { kResponse = 1, kCaps = 2, kSegments = 3, kFirstLift = 4, kLift = 5, kBudget = 6 };
 
 constexpr double kNormal95 = 1.959963984540054;
@@ -159,9 +160,9 @@ Result<OwnedModel> Decode(const PlanFrame& frame, std::string_view id, std::uint
       auto learner = ResponseLearner::Restore(in, part, format);
       if (!learner) return Fail(learner.error().code, model.id + ": " + learner.error().detail);
       model.response = std::make_unique<ResponseLearner>(std::move(*learner));
-      // A view needs the served variant alone.
+      // A view needs what was served when it was saved, whatever races now.
       model.response->Configure(frame.features, frame.half_lives, frame.WindowOf(id, model.response->delay().window()),
-                                part == ResponseLearner::Part::kWhole && frame.plan->learning.race);
+                                part == ResponseLearner::Part::kWhole ? &frame.plan->learning.race : nullptr);
       break;
     }
     case ModelKind::kCaps:
@@ -335,7 +336,7 @@ void LearningFold::Configure(std::shared_ptr<const CampaignPlan> plan) {
     }
     if (!model.response) continue;
     model.response->Configure(frame.features, frame.half_lives,
-                              frame.WindowOf(model.id, model.response->delay().window()), frame.plan->learning.race);
+                              frame.WindowOf(model.id, model.response->delay().window()), &frame.plan->learning.race);
     model.changed = true;
   }
 }

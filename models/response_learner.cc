@@ -33,9 +33,22 @@ std::shared_ptr<const FeatureFrame> FeatureFrame::Of(const FeatureSchema& schema
   frame->epoch = schema.epoch;
   frame->features.reserve(schema.size());
   for (const FeatureSpec& feature : schema.features) {
-    frame->features.push_back({feature.name, feature.centre, feature.scale == 0 ? 1.0 : feature.scale});
+    const FeatureSet set = feature.kind == FeatureKind::kCurve  ? kCurveFeatures
+                           : feature.kind == FeatureKind::kCell ? kCrossFeatures
+                                                                : kPlainFeatures;
+    frame->features.push_back({feature.name, feature.centre, feature.scale == 0 ? 1.0 : feature.scale, set,
+                               set == kCrossFeatures ? static_cast<std::uint8_t>(feature.index) : std::uint8_t{0}});
   }
   return frame;
+}
+
+FeatureGroups FeatureFrame::Groups() const {
+  FeatureGroups groups;
+  for (const Feature& feature : features) {
+    groups.set.push_back(feature.set);
+    groups.cross.push_back(feature.cross);
+  }
+  return groups;
 }
 
 void FeatureFrame::Save(ByteWriter& out) const {
@@ -45,10 +58,11 @@ void FeatureFrame::Save(ByteWriter& out) const {
     out.Text(feature.name);
     out.F64(feature.centre);
     out.F64(feature.scale);
+    out.U8(static_cast<std::uint8_t>(feature.set | feature.cross << 2));
   }
 }
 
-std::shared_ptr<const FeatureFrame> FeatureFrame::Restore(ByteReader& in) {
+std::shared_ptr<const FeatureFrame> FeatureFrame::Restore(ByteReader& in, int format) {
   auto frame = std::make_shared<FeatureFrame>();
   frame->epoch = in.U32();
   const std::size_t count = in.Count(1 + 2 * sizeof(double));
@@ -58,6 +72,10 @@ std::shared_ptr<const FeatureFrame> FeatureFrame::Restore(ByteReader& in) {
     feature.name = std::string(in.Text());
     feature.centre = in.F64();
     feature.scale = in.F64();
+    const std::uint8_t group = format >= 3 ? in.U8() : std::uint8_t{0};
+    feature.set = group & (kCurveFeatures | kCrossFeatures);
+    feature.cross = static_cast<std::uint8_t>(group >> 2);
+    if (feature.set > kCrossFeatures || feature.cross >= kCrossesMax) in.Fail();
     if (!std::isfinite(feature.centre) || !std::isfinite(feature.scale) || feature.scale == 0) in.Fail();
     frame->features.push_back(std::move(feature));
   }
@@ -88,14 +106,22 @@ SchemaChange FeatureFrame::From(const FeatureFrame& old, std::span<const double>
 }
 
 ResponseLearner::ResponseLearner(std::shared_ptr<const FeatureFrame> frame, const HalfLives& half_lives,
-                                 Duration window, bool race)
+                                 Duration window, RaceSpec race)
     : frame_(std::move(frame)),
       half_lives_(half_lives),
-      race_(frame_->features.size(), race),
-      mature_(frame_->features.size()),
+      race_(frame_->Groups(), std::move(race)),
+      mature_(frame_->Groups().Count(frame_->Groups().Used(kPlainFeatures, 0))),
+      plain_(frame_->Groups().Used(kPlainFeatures, 0)),
       delay_(window),
       feature_mean_(frame_->features.size(), 0.0),
       base_rate_(kFirstBaseRate) {}
+
+std::span<const float> ResponseLearner::Plain(std::span<const float> x) {
+  if (plain_.empty()) return x;
+  seen_.resize(plain_.size());
+  for (std::size_t i = 0; i < plain_.size(); ++i) seen_[i] = x[plain_[i]];
+  return seen_;
+}
 
 bool ResponseLearner::Apply(const Observation& row, std::span<const float> x) {
   bool applied = false;
@@ -128,7 +154,7 @@ void ResponseLearner::Advance(EventTime time) {
 
 bool ResponseLearner::LearnInterval(const Observation& row, std::span<const float> x) {
   const double y = static_cast<double>(row.y);
-  if (x.size() != mature_.dimension() || x.empty() || !AllFinite(x) || !(y >= 0 && y <= 1)) return false;
+  if (!Fit(x) || !AllFinite(x) || !(y >= 0 && y <= 1)) return false;
   if (row.from < 0 || row.to < row.from || row.time < 0 || row.delay < 0) return false;
   Advance(row.time);
   LabelInterval interval;
@@ -153,13 +179,13 @@ bool ResponseLearner::LearnInterval(const Observation& row, std::span<const floa
 
 bool ResponseLearner::LearnMature(const Observation& row, std::span<const float> x) {
   const double y = static_cast<double>(row.y);
-  if (x.size() != mature_.dimension() || x.empty() || !AllFinite(x) || !(y >= 0 && y <= 1)) return false;
+  if (!Fit(x) || !AllFinite(x) || !(y >= 0 && y <= 1)) return false;
   if (!std::isfinite(row.served_logit) || !std::isfinite(row.probability) || row.delay < 0 || row.time < 0) return false;
   Advance(row.time);
   const bool said = row.probability > 0 && row.probability < 1;
   const double p = said ? row.probability : fixed::Logistic(calibrator().Apply(row.served_logit));
   score_.Add(p, y >= 0.5, base_rate_);
-  mature_.Learn(x, y, 1.0, 0.0);
+  mature_.Learn(Plain(x), y, 1.0, 0.0);
   if (mature_.updates() % kSoundEvery == 0 && !mature_.Sound()) ++rejected_;
   if (!row.instant) race_.LearnMature(row.served_logit, y, Calibrator::WeightOf(delay_.window()));
   static const double slow = 1.0 - fixed::Exp2(-1.0 / kBaseRateHalfLifeLabels);
@@ -175,7 +201,7 @@ bool ResponseLearner::LearnMature(const Observation& row, std::span<const float>
 }
 
 bool ResponseLearner::TakeBirth(const Observation& row, std::span<const float> prior) {
-  const std::size_t d = mature_.dimension();
+  const std::size_t d = frame_->features.size();
   if (row.time < 0 || prior.size() < 2 * d || prior.size() > 2 * d + kLabelCutsMax || !AllFinite(prior)) return false;
   const auto mean = prior.subspan(0, d), variance = prior.subspan(d, d), shares = prior.subspan(2 * d);
   if (std::any_of(variance.begin(), variance.end(), [](float v) { return !(v > 0); })) return false;
@@ -184,21 +210,25 @@ bool ResponseLearner::TakeBirth(const Observation& row, std::span<const float> p
   Advance(row.time);
   born_ = true;
   race_.Birth(mean, variance);
-  mature_.Birth(mean, variance);
+  const auto means = Plain(mean);
+  const std::vector<float> own(means.begin(), means.end());   // one scratch
+  mature_.Birth(own, Plain(variance));
   base_rate_ = std::clamp(fixed::Logistic(static_cast<double>(mean[0])), 1e-6, 1 - 1e-6);
   if (!shares.empty()) delay_.SetPool(shares);
   return true;
 }
 
 void ResponseLearner::Configure(std::shared_ptr<const FeatureFrame> frame, const HalfLives& half_lives,
-                                Duration window, bool race) {
+                                Duration window, const RaceSpec* race) {
   half_lives_ = half_lives;
-  race_.Configure(race);
   delay_.Configure(window);
   if (frame->features != frame_->features) {
     const SchemaChange change = frame->From(*frame_, feature_mean_);
-    race_.Reshape(change);
-    mature_.Reshape(change);
+    const FeatureGroups before = frame_->Groups(), after = frame->Groups();
+    std::vector<std::uint16_t> plain = after.Used(kPlainFeatures, 0);
+    mature_.Reshape(change.Among(before.Listed(plain_), after.Listed(plain)));
+    plain_ = std::move(plain);
+    race_.Reshape(change, after);
     std::vector<double> means(change.features.size(), 0.0);
     for (std::size_t j = 0; j < means.size(); ++j) {
       const SchemaChange::Kept& kept = change.features[j];
@@ -207,15 +237,13 @@ void ResponseLearner::Configure(std::shared_ptr<const FeatureFrame> frame, const
     feature_mean_ = std::move(means);
   }
   frame_ = std::move(frame);
+  if (race != nullptr) race_.Configure(*race, feature_mean_);
 }
 
 ResponseView ResponseLearner::View() const {
   ResponseView view;
-  const std::size_t d = mature_.dimension();
   view.schema_epoch = frame_->epoch;
-  view.mean.resize(d);
-  for (std::size_t i = 0; i < d; ++i) view.mean[i] = serving().mean(i);
-  serving().covariance().RoundTo(view.covariance);
+  race_.Write(view.mean, view.covariance);
   view.feature_mean = feature_mean_;
   view.calibration_a = calibrator().a();
   view.calibration_b = calibrator().b();
@@ -229,7 +257,7 @@ ResponseView ResponseLearner::View() const {
 std::vector<ResponseLearner::Driver> ResponseLearner::Drivers() const {
   std::vector<Driver> drivers;
   for (std::size_t j = 0; j < mature_.dimension(); ++j) {
-    drivers.push_back({frame_->features[j].name, mature_.mean(j), std::sqrt(mature_.covariance(j, j))});
+    drivers.push_back({frame_->features[plain_.empty() ? j : plain_[j]].name, mature_.mean(j), std::sqrt(mature_.covariance(j, j))});
   }
   return drivers;
 }
@@ -260,11 +288,10 @@ void ResponseLearner::Save(ByteWriter& out) const {
 }
 
 Result<ResponseLearner> ResponseLearner::Restore(ByteReader& in, Part part, int format) {
-  auto frame = FeatureFrame::Restore(in);
+  auto frame = FeatureFrame::Restore(in, format);
   if (!in.ok()) return Fail(Code::kCorrupt, "feature names of a response model");
-  const std::size_t d = frame->features.size();
-  ResponseLearner learner(std::move(frame), {}, 1);
-  learner.race_ = ModelRace::RestoreServed(d, in);
+  ResponseLearner learner(std::move(frame), {}, 1, RaceSpec::None());
+  learner.race_ = ModelRace::RestoreServed(learner.frame_->Groups(), in, format);
   learner.delay_ = DelayCurve::Restore(in, format >= 2);
   learner.score_.Restore(in);
   for (double& mean : learner.feature_mean_) {
@@ -278,8 +305,8 @@ Result<ResponseLearner> ResponseLearner::Restore(ByteReader& in, Part part, int 
   if (part == Part::kView) return learner;
   learner.half_lives_.level_hours = in.F64();
   learner.half_lives_.slope_hours = in.F64();
-  if (format >= 2) learner.race_.RestoreOthers(in);
-  learner.mature_ = ResponseModel::Restore(d, in);
+  if (format >= 2) learner.race_.RestoreOthers(in, format);
+  learner.mature_ = ResponseModel::Restore(learner.mature_.dimension(), in);
   learner.detector_.Restore(in);
   learner.born_ = in.Bool();
   for (std::int64_t* number : {&learner.clock_hour_, &learner.fast_labels_, &learner.observations_,

@@ -24,18 +24,21 @@ struct FeatureFrame {
   struct Feature {
     std::string name{};
     double centre = 0, scale = 1;
+    FeatureSet set = kPlainFeatures;   ///< who sees it
+    std::uint8_t cross = 0;            ///< of a cross's cell: which
     friend bool operator==(const Feature&, const Feature&) = default;
   };
   std::uint32_t epoch = 0;
   std::vector<Feature> features{};
 
-  /// The frame of a plan's schema.
   /// The frame of a plan's schema; a scale of 0 counts as 1.
   static std::shared_ptr<const FeatureFrame> Of(const FeatureSchema& schema);
   /// Appends the complete state.
   void Save(ByteWriter& out) const;
   /// Fails the reader on damage.
-  static std::shared_ptr<const FeatureFrame> Restore(ByteReader& in);
+  static std::shared_ptr<const FeatureFrame> Restore(ByteReader& in, int format);
+  /// Who sees which feature.
+  FeatureGroups Groups() const;
   /// How coefficients of `old` become those of this frame; `means` are the mean features under `old`.
   SchemaChange From(const FeatureFrame& old, std::span<const double> means) const;
   friend bool operator==(const FeatureFrame&, const FeatureFrame&) = default;
@@ -47,19 +50,19 @@ struct FeatureFrame {
 class ResponseLearner {
  public:
   ResponseLearner(std::shared_ptr<const FeatureFrame> frame, const HalfLives& half_lives, Duration window,
-                  bool race = true);
+                  RaceSpec race = {});
 
   /// Applies an Interval, Mature or Birth row. False: refused (dimension, non-finite or unfit values) and counted.
   bool Apply(const Observation& row, std::span<const float> x);
-  /// A new plan: half-lives, window, race or none, and the feature schema when it changed.
-  void Configure(std::shared_ptr<const FeatureFrame> frame, const HalfLives& half_lives, Duration window,
-                 bool race = true);
+  /// A new plan: half-lives, window, what races (null: as before), and the feature schema when it changed.
+  void Configure(std::shared_ptr<const FeatureFrame> frame, const HalfLives& half_lives, Duration window, const RaceSpec* race);
 
   /// What the serving head says now: logit before calibration. O(d^2).
-  ResponseModel::Prediction Predict(std::span<const float> x) const { return race_.served().Predict(x); }
+  ResponseModel::Prediction Predict(std::span<const float> x) const { return race_.Predict(x); }
   const Calibrator& calibrator() const { return race_.calibrator(); }
   const ResponseModel& serving() const { return race_.served(); }
   const ModelRace& race() const { return race_; }
+  /// Sees the plain features alone: their coefficients are the drivers.
   const ResponseModel& mature() const { return mature_; }
   const ProgressiveScore& score() const { return score_; }
   const DelayCurve& delay() const { return delay_; }
@@ -86,18 +89,21 @@ class ResponseLearner {
   /// kView: good for View() only. Fails with kCorrupt; lengths in the bytes are never trusted.
   /// `format`: version of the saved model (README, "Saved models").
   static Result<ResponseLearner> Restore(ByteReader& in, Part part, int format = kFormat);
-  static constexpr int kFormat = 2;
+  static constexpr int kFormat = 3;
 
  private:
   bool LearnInterval(const Observation& row, std::span<const float> x);
   bool LearnMature(const Observation& row, std::span<const float> x);
   bool TakeBirth(const Observation& row, std::span<const float> prior);
   void Advance(EventTime time);
+  bool Fit(std::span<const float> x) const { return !x.empty() && x.size() == frame_->features.size(); }
+  std::span<const float> Plain(std::span<const float> x);
 
   std::shared_ptr<const FeatureFrame> frame_;
   HalfLives half_lives_;
   ModelRace race_;
   ResponseModel mature_;
+  std::vector<std::uint16_t> plain_{};   // positions of the plain features; empty: all
   DelayCurve delay_;
   DriftDetector detector_;
   ProgressiveScore score_;
@@ -108,6 +114,7 @@ class ResponseLearner {
   std::int64_t fast_labels_ = 0;       // labels left of the faster forgetting after an alarm
   std::int64_t observations_ = 0, means_seen_ = 0, rejected_ = 0;
   std::int64_t positives_ = 0;         // interval labels that were
+  std::vector<float> seen_{};          // scratch
 };
 
 }  // namespace offerstream

@@ -1,6 +1,8 @@
 // The feature schema from section `features`: which numbers a model sees, in which order, under which names.
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
 #include <set>
 
 #include "consumers/config/plan_builder.h"
@@ -26,6 +28,10 @@ constexpr ScaledNumber kScales[] = {
     {ProfileNumber::kEngagement, 1.0, 1.0},     {ProfileNumber::kImpressions, 1.5, 1.0},
 };
 static_assert(std::size(kScales) == kProfileNumbers);
+
+// Quantiles of a standard normal: for numbers whose own are not told.
+constexpr std::array<double, 12> kNormalKnots = {-1.9, -1.3, -.95, -.65, -.4, -.13, .13, .4, .65, .95, 1.3, 1.9};
+constexpr std::array<double, CrossSpec::kCuts> kNormalQuarters = {-.6745, 0, .6745};
 
 constexpr std::string_view kWeekdays[] = {"mon", "tue", "wed", "thu", "fri", "sat", "sun"};
 
@@ -59,6 +65,8 @@ class FeatureBuilder {
       }
     }
     Block("segment");
+    Curves();
+    NumberCrosses();
     schema().candidate_begin = schema().features.size();
     Candidates(segment);
     CheckSize();
@@ -128,6 +136,92 @@ class FeatureBuilder {
     Block("time");
   }
 
+  bool Wanted(FeatureSet set) const {
+    const std::vector<FeatureSet>& sets = plan_.learning.race.features;
+    return std::any_of(sets.begin(), sets.end(), [set](FeatureSet s) { return (s & set) != 0; });
+  }
+  bool IsNumber(std::size_t j) {
+    const FeatureKind kind = schema().features[j].kind;
+    return kind == FeatureKind::kAttributeNumber || kind == FeatureKind::kProfileNumber;
+  }
+  // In the feature's own scale.
+  std::vector<double> KnotsOf(std::size_t j) {
+    const FeatureSpec& f = schema().features[j];
+    std::vector<double> knots(kNormalKnots.begin(), kNormalKnots.end());
+    if (f.kind != FeatureKind::kAttributeNumber || plan_.attributes[f.index].knots.empty()) return knots;
+    knots.clear();
+    for (const double knot : plan_.attributes[f.index].knots) knots.push_back((knot - f.centre) / f.scale);
+    return knots;
+  }
+  // A feature made of others means something else with other knots or another scale: its name tells.
+  std::string Mark(const FeatureSpec& f, const std::vector<double>& knots) {
+    std::string text = fmt::format("{} {}", f.centre, f.scale);
+    for (const double knot : knots) text += fmt::format(" {}", knot);
+    return fmt::format("{:04x}", H64(text) & 0xffff);
+  }
+
+  void Curves() {
+    const std::size_t end = schema().size();
+    for (std::size_t j = 0; Wanted(kCurveFeatures) && j < end; ++j) {
+      if (!IsNumber(j)) continue;
+      const FeatureSpec source = schema().features[j];
+      const std::vector<double> knots = KnotsOf(j);
+      const std::string mark = Mark(source, knots);
+      const std::size_t curve = schema().curves.size();
+      schema().curves.push_back({Index(j), Index(schema().size()), knots});
+      for (std::size_t k = 0; k < knots.size(); ++k) {
+        Add({FeatureKind::kCurve, Index(curve), Index(k), 0, 1, fmt::format("{}~{}#{}", source.name, k + 1, mark)});
+      }
+    }
+    Block("curves");
+  }
+
+  // The declared pairs of numbers, else all of them where there are few enough.
+  void NumberCrosses() {
+    std::vector<std::pair<std::size_t, std::size_t>> pairs = NumberPairs();
+    if (!Wanted(kCrossFeatures)) {
+      if (!pairs.empty()) Wrong("crosses", "pairs of numbers are raced: learning.variants.features has neither crosses nor all");
+      return;
+    }
+    const bool all = !named_pairs_;
+    for (std::size_t a = 0; all && a < schema().size(); ++a) {
+      for (std::size_t b = a + 1; b < schema().size(); ++b) {
+        if (IsNumber(a) && IsNumber(b)) pairs.emplace_back(a, b);
+      }
+    }
+    if (pairs.empty() && all) return Wrong("crosses", "there are no two numbers to cross");
+    if (pairs.size() > kCrossesMax) {
+      return Wrong("crosses", fmt::format("{} pairs of numbers are more than {}: name the ones to try, like [[age, balance]]",
+                                          pairs.size(), kCrossesMax));
+    }
+    for (const auto& [a, b] : pairs) {
+      const FeatureSpec first = schema().features[a], second = schema().features[b];
+      const std::size_t cross = schema().crosses.size();
+      CrossSpec spec{Index(a), Index(b), Index(schema().size()), Quarters(a), Quarters(b)};
+      const std::string mark = Mark(first, KnotsOf(a)) + Mark(second, KnotsOf(b));
+      schema().crosses.push_back(spec);
+      for (std::size_t cell = 0; cell < CrossSpec::kCells; ++cell) {
+        Add({FeatureKind::kCell, Index(cross), Index(cell), 0, 1,
+             fmt::format("{}*{}:{}.{}#{}", first.name, second.name, cell / 4 + 1, cell % 4 + 1, mark)});
+      }
+    }
+    Block("cells");
+  }
+
+  std::array<double, CrossSpec::kCuts> Quarters(std::size_t j) {
+    const FeatureSpec& f = schema().features[j];
+    if (f.kind != FeatureKind::kAttributeNumber || plan_.attributes[f.index].knots.empty()) return kNormalQuarters;
+    const std::vector<double> knots = KnotsOf(j);
+    std::array<double, CrossSpec::kCuts> cuts{};
+    for (std::size_t q = 0; q < cuts.size(); ++q) {
+      const double at = static_cast<double>(q + 1) / 4 * static_cast<double>(knots.size() - 1);
+      const auto below = static_cast<std::size_t>(at);
+      const double share = at - static_cast<double>(below);
+      cuts[q] = (1 - share) * knots[below] + share * knots[std::min(below + 1, knots.size() - 1)];
+    }
+    return cuts;
+  }
+
   void Candidates(bool segment) {
     const std::size_t channels = plan_.channels.size();
     if (Bool("features.channel", channels > 1)) {
@@ -152,20 +246,54 @@ class FeatureBuilder {
     Block("crosses");
   }
 
-  // Whether segment x channel is wanted; [[segment, channel]] is the only cross there is.
+  static bool IsPair(const YamlNode& node) { return node.Is(Kind::kList) && node.children.size() == 2; }
+  static bool IsSegmentChannel(const YamlNode& node) {
+    return IsPair(node) && node.children[0].text == "segment" && node.children[1].text == "channel";
+  }
+
+  // Whether segment x channel is wanted.
   bool Crossed(bool standard) {
     const YamlNode* crosses = ReadNode(node_, "features.crosses");
     if (crosses == nullptr) return standard;
-    bool wanted = false;
-    const bool list = crosses->Is(Kind::kList);
-    for (const YamlNode& pair : crosses->children) {
-      const bool known = list && pair.Is(Kind::kList) && pair.children.size() == 2 &&
-                         pair.children[0].text == "segment" && pair.children[1].text == "channel";
-      if (!known) mistakes_.Add(pair.place, "features.crosses: only [segment, channel] is supported yet");
-      wanted = wanted || known;
+    return std::any_of(crosses->children.begin(), crosses->children.end(), IsSegmentChannel);
+  }
+
+  // The pairs of numbers in features.crosses, as positions.
+  std::vector<std::pair<std::size_t, std::size_t>> NumberPairs() {
+    std::vector<std::pair<std::size_t, std::size_t>> pairs;
+    const YamlNode* crosses = ReadNode(node_, "features.crosses");
+    if (crosses == nullptr) return pairs;
+    if (!crosses->Is(Kind::kList)) Wrong("crosses", "a list of pairs is wanted, like [[segment, channel]]");
+    std::vector<std::string> numbers;
+    std::vector<std::size_t> places;
+    for (std::size_t j = 0; j < schema().size(); ++j) {
+      if (!IsNumber(j)) continue;
+      numbers.push_back(schema().features[j].name);
+      places.push_back(j);
     }
-    if (!list) Wrong("crosses", "a list of pairs is wanted, like [[segment, channel]]");
-    return wanted;
+    for (const YamlNode& pair : crosses->children) {
+      if (!crosses->Is(Kind::kList) || IsSegmentChannel(pair)) continue;
+      named_pairs_ = true;
+      if (!IsPair(pair)) {
+        mistakes_.Add(pair.place, "features.crosses: a pair is wanted, like [segment, channel] or [age, balance]");
+        continue;
+      }
+      std::array<std::size_t, 2> at{};
+      bool known = true;
+      for (std::size_t i = 0; i < 2; ++i) {
+        const auto found = std::find(numbers.begin(), numbers.end(), pair.children[i].text);
+        if (found == numbers.end()) {
+          mistakes_.AddUnknown(pair.children[i].place,
+                               fmt::format("features.crosses: no number '{}'", pair.children[i].text), pair.children[i].text, numbers);
+          known = false;
+        } else {
+          at[i] = places[static_cast<std::size_t>(found - numbers.begin())];
+        }
+      }
+      if (known && at[0] == at[1]) mistakes_.Add(pair.place, "features.crosses: a number with itself is no pair");
+      else if (known) pairs.emplace_back(at[0], at[1]);
+    }
+    return pairs;
   }
 
   void CheckSize() {
@@ -180,6 +308,7 @@ class FeatureBuilder {
   CampaignPlan& plan_;
   Mistakes& mistakes_;
   std::set<std::string> names_{};
+  bool named_pairs_ = false;   // features.crosses names pairs of numbers
   std::string blocks_{};
   std::size_t counted_ = 0;
 };

@@ -6,6 +6,7 @@
 #include <functional>
 #include <set>
 
+#include "consumers/config/quantity_text.h"
 #include "consumers/config/settings.h"
 #include "models/domain/event.h"
 #include "models/domain/random.h"
@@ -175,6 +176,7 @@ class PlanBuilder {
       attribute.centre = ReadNumber(&node, "features.attributes[].center");
       attribute.scale = ReadNumber(&node, "features.attributes[].scale");
       attribute.levels = ReadTexts(&node, "features.attributes[].levels");
+      Knots(node, attribute);
       Unique(seen, attribute.name, PlaceOf(node, "name"), "attribute");
       CheckAttribute(node, attribute);
       plan_->attributes.push_back(std::move(attribute));
@@ -190,6 +192,21 @@ class PlanBuilder {
     }
   }
 
+  void Knots(const YamlNode& node, AttributeSpec& attribute) {
+    for (const std::string& text : ReadTexts(&node, "features.attributes[].knots")) {
+      double knot = 0;
+      const bool number = ParseNumber(text, knot);
+      if (!number || (!attribute.knots.empty() && knot <= attribute.knots.back())) {
+        mistakes_.Add(PlaceOf(node, "knots"), fmt::format("attribute '{}': knots are ascending numbers", attribute.name));
+        return;
+      }
+      attribute.knots.push_back(knot);
+    }
+    if (!attribute.knots.empty() && attribute.knots.size() < 3) {
+      mistakes_.Add(PlaceOf(node, "knots"), fmt::format("attribute '{}': a curve takes at least 3 knots", attribute.name));
+    }
+  }
+
   void CheckAttribute(const YamlNode& node, const AttributeSpec& attribute) {
     const auto misplaced = [&](std::string_view key, AttributeType type, std::string_view word) {
       if (node.Find(key) != nullptr && attribute.type != type) {
@@ -199,6 +216,7 @@ class PlanBuilder {
     misplaced("center", AttributeType::kNumber, "number");
     misplaced("scale", AttributeType::kNumber, "number");
     misplaced("missing", AttributeType::kNumber, "number");
+    misplaced("knots", AttributeType::kNumber, "number");
     misplaced("levels", AttributeType::kCategory, "category");
     std::set<std::string> levels;
     for (const std::string& level : attribute.levels) Unique(levels, level, PlaceOf(node, "levels"), "level");
@@ -348,11 +366,32 @@ class PlanBuilder {
     const YamlNode* snapshot = learning != nullptr ? learning->Find("snapshot") : nullptr;
     plan_->learning.level_half_life = ReadDuration(half_life, "learning.half_life.level");
     plan_->learning.slope_half_life = ReadDuration(half_life, "learning.half_life.slope");
-    plan_->learning.race = ReadBool(learning, "learning.race");
+    Racing(learning);
     plan_->learning.adopt = ReadText(learning, "learning.adopt") == "commit";
     plan_->learning.snapshot_observations =
         static_cast<std::uint32_t>(ReadInteger(snapshot, "learning.snapshot.observations"));
     plan_->learning.snapshot_every = ReadDuration(snapshot, "learning.snapshot.every");
+  }
+
+  void Racing(const YamlNode* learning) {
+    const YamlNode* variants = learning != nullptr ? learning->Find("variants") : nullptr;
+    RaceSpec& race = plan_->learning.race;
+    race.half_lives = ReadBool(variants, "learning.variants.half_lives");
+    race.variances = ReadBool(variants, "learning.variants.variances");
+    race.pool = ReadText(variants, "learning.variants.serve") == "pool";
+    race.features.clear();
+    const std::vector<std::string> words = {"linear", "curves", "crosses", "all"};
+    for (const std::string& word : ReadTexts(variants, "learning.variants.features")) {
+      const auto at = std::find(words.begin(), words.end(), word);
+      if (at == words.end()) continue;   // already a mistake
+      const auto features = static_cast<FeatureSet>(at - words.begin());
+      if (std::find(race.features.begin(), race.features.end(), features) != race.features.end()) {
+        mistakes_.Add(PlaceOf(*variants, "features"), fmt::format("learning.variants.features: '{}' is given twice", word));
+      }
+      race.features.push_back(features);
+    }
+    if (race.features.empty()) race.features = {kPlainFeatures};
+    if (!ReadBool(learning, "learning.race")) race = RaceSpec::None(race.features.front());
   }
 
   const YamlNode& root_;

@@ -60,10 +60,10 @@ class PlanWriter {
          plan_.segments.k == 0 ? "auto" : fmt::to_string(plan_.segments.k));
     const LearningSpec& l = plan_.learning;
     Line(
-        "learning: {{ half_life: {{ level: {}, slope: {} }}, race: {}, adopt: {}, snapshot: {{ observations: {}, every: {} "
-        "}} }}",
-        DurationText(l.level_half_life), DurationText(l.slope_half_life), l.race, l.adopt ? "commit" : "never",
-        l.snapshot_observations, DurationText(l.snapshot_every));
+        "learning: {{ half_life: {{ level: {}, slope: {} }}, race: true, variants: {{ half_lives: {}, variances: {}, features: [{}], "
+        "serve: {} }}, adopt: {}, snapshot: {{ observations: {}, every: {} }} }}",
+        DurationText(l.level_half_life), DurationText(l.slope_half_life), l.race.half_lives, l.race.variances, Sets(),
+        l.race.pool ? "pool" : "leader", l.adopt ? "commit" : "never", l.snapshot_observations, DurationText(l.snapshot_every));
     return std::move(out_);
   }
 
@@ -162,6 +162,9 @@ class PlanWriter {
       if (a.type == AttributeType::kNumber) {
         line += fmt::format("number, center: {}, scale: {}, missing: {}", a.centre, a.scale,
                             Has(FeatureKind::kAttributeMissing, i));
+        std::string knots;
+        for (const double knot : a.knots) knots += fmt::format("{}{}", knots.empty() ? "" : ", ", knot);
+        if (!knots.empty()) line += fmt::format(", knots: [{}]", knots);
       } else if (a.type == AttributeType::kBool) {
         line += "bool";
       } else {
@@ -183,13 +186,27 @@ class PlanWriter {
     Line("  segment: {}", Has(FeatureKind::kSegmentSlot));
     Line("  channel: {}", Has(FeatureKind::kChannel));
     Line("  ordinal: {}", Has(FeatureKind::kImpressionOrdinal));
-    Line("  crosses: [{}]", Has(FeatureKind::kSegmentChannel) ? "[segment, channel]" : "");
+    Line("  crosses: [{}]", Crosses());
     Line("  max: {}", plan_.features.size());
   }
 
   static std::string Scaled(const std::string& before, ProfileNumber number, double centre, double scale) {
     return fmt::format("{}{{ name: {}, center: {}, scale: {} }}", before.empty() ? "" : ", ", Name(number), centre,
                        scale);
+  }
+  std::string Sets() const {
+    constexpr std::string_view kWords[] = {"linear", "curves", "crosses", "all"};
+    std::string text;
+    for (const FeatureSet set : plan_.learning.race.features) text += fmt::format("{}{}", text.empty() ? "" : ", ", kWords[set]);
+    return text;
+  }
+  std::string Crosses() const {
+    std::string text = Has(FeatureKind::kSegmentChannel) ? "[segment, channel]" : "";
+    for (const CrossSpec& cross : plan_.features.crosses) {
+      text += fmt::format("{}[{}, {}]", text.empty() ? "" : ", ", YamlScalar(plan_.features.features[cross.first].name),
+                          YamlScalar(plan_.features.features[cross.second].name));
+    }
+    return text;
   }
   std::string Segments() const {
     std::string text;

@@ -11,7 +11,45 @@ namespace offerstream {
 
 using fixed::Lanes4;
 
+namespace {
+
+// A curve's parts mean nothing one by one: they count for the number they are made of.
+void ExplainCurves(const ScoreTable& table, ModelIndex model, std::span<const float> x, std::vector<Contribution>& out) {
+  const double *mean = table.mean(model), *variance = table.diagonal(model);
+  const ResponseView* view = table.model(model).view.get();
+  const bool centred = view != nullptr && view->feature_mean.size() == x.size();
+  struct Sum {
+    double phi = 0, variance = 0;
+  };
+  std::vector<Sum> sums(x.size());
+  std::vector<std::size_t> source(x.size());
+  for (std::size_t j = 0; j < x.size(); ++j) source[j] = j;
+  for (const CurveSpec& curve : table.schema().curves) {
+    for (std::size_t k = 0; k < curve.knots.size(); ++k) source[curve.begin + k] = curve.source;
+  }
+  for (std::size_t j = 1; j < x.size(); ++j) {
+    const double away = static_cast<double>(x[j]) - (centred ? view->feature_mean[j] : 0.0);
+    sums[source[j]].phi += mean[j] * away;
+    sums[source[j]].variance += variance[j] * away * away;
+  }
+  for (std::size_t j = 1; j < x.size(); ++j) {
+    if (sums[j].phi == 0) continue;
+    const double se = std::sqrt(sums[j].variance);
+    out.push_back({static_cast<std::uint16_t>(j), sums[j].phi, se > 0 ? FastNormalCdf(std::abs(sums[j].phi) / se) : 1.0});
+  }
+  std::stable_sort(out.begin(), out.end(), [](const Contribution& a, const Contribution& b) {
+    return std::abs(a.contribution) > std::abs(b.contribution);
+  });
+  if (out.size() > kReasonsMax) out.resize(kReasonsMax);
+}
+
+}  // namespace
+
 void Explain(const ScoreTable& table, ModelIndex model, std::span<const float> x, std::vector<Contribution>& out) {
+  if (!table.schema().curves.empty()) {
+    out.clear();
+    return ExplainCurves(table, model, x, out);
+  }
   std::array<Contribution, kReasonsMax> best{};
   std::size_t found = 0;
   const double* mean = table.mean(model);

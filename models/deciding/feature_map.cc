@@ -122,6 +122,7 @@ FeatureMap::FeatureMap(const CampaignPlan& plan)
       channel_ones_[f.index].push_back({static_cast<std::uint16_t>(j), segment ? std::int32_t{f.level} : -1});
     }
   }
+  for (const CurveSpec& curve : plan.features.curves) curves_.push_back(HatBasis::At(curve.knots));
   for (const ProfileNumber number : plan.segments.features) segment_numbers_ |= 1u << static_cast<unsigned>(number);
 }
 
@@ -180,6 +181,25 @@ void FeatureMap::FillCustomer(const CustomerProfile& profile, const Event& event
       default: break;
     }
     x[j] = Bounded(v);
+  }
+  FillMade(x);
+}
+
+// What is made of other features. A curve's parts are scaled so that the slopes' prior variance of .1 means the curve's own
+// prior (HatBasis), whose parts have variance 1.
+void FeatureMap::FillMade(std::span<float> x) const {
+  constexpr float kRootOf10 = 3.16227766f;
+  for (std::size_t c = 0; c < curves_.size(); ++c) {
+    const CurveSpec& spec = plan_.features.curves[c];
+    const std::span<float> parts = x.subspan(spec.begin, curves_[c].size());
+    curves_[c].Expand(static_cast<double>(x[spec.source]), parts);
+    for (float& part : parts) part *= kRootOf10;
+  }
+  for (const CrossSpec& cross : plan_.features.crosses) {
+    const auto quarter = [&](std::uint16_t source, std::span<const double, CrossSpec::kCuts> cuts) {
+      return static_cast<std::size_t>(std::count_if(cuts.begin(), cuts.end(), [&](double cut) { return static_cast<double>(x[source]) > cut; }));
+    };
+    x[cross.begin + 4 * quarter(cross.first, cross.first_cuts) + quarter(cross.second, cross.second_cuts)] = 1;
   }
 }
 

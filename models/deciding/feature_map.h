@@ -9,6 +9,7 @@
 #include "models/domain/campaign_plan.h"
 #include "models/domain/customer_profile.h"
 #include "models/domain/event.h"
+#include "models/learning/hat_basis.h"
 
 namespace offerstream {
 
@@ -55,6 +56,7 @@ class FeatureMap {
  private:
   const AttributeValue& Attribute(std::uint16_t attribute) const { return values_[attribute]; }
   void GatherAttributes(const CustomerProfile& profile, const Event& event);
+  void FillMade(std::span<float> x) const;
 
   const CampaignPlan& plan_;
   std::uint32_t feature_numbers_ = 0, segment_numbers_ = 0;   // bit per ProfileNumber
@@ -66,6 +68,7 @@ class FeatureMap {
   };
   std::vector<std::vector<OneHot>> channel_ones_;             // by channel: which candidate features are one on it
   std::vector<std::size_t> channel_rates_, ordinals_;         // candidate features that are numbers
+  std::vector<HatBasis> curves_;                              // by curve of the schema
   std::vector<AttributeValue> values_;
   std::vector<float> hour_sin_, hour_cos_;                    // by minute of the day
 };

@@ -41,6 +41,7 @@ class ScoreTable {
   /// one. Only what changed is laid out again. May allocate.
   void Adopt(const AdoptedModels& models);
 
+  const FeatureSchema& schema() const { return plan_->features; }
   const ScoredModel& model(ModelIndex m) const { return models_[m.value]; }
   const SiblingPrior& PriorOf(const ScoredModel& model) const { return priors_[model.prior]; }
   /// Whether some model has nothing but what its siblings know.

@@ -46,18 +46,25 @@ SiblingPrior PoolSiblings(std::span<const ResponseView* const> siblings, std::si
   prior.delay_share = DefaultDelayShare(window);
   if (siblings.empty()) return prior;
   prior.from_siblings = true;
-  const double n = static_cast<double>(siblings.size());
+  // A sibling that is served without a feature (its variance there is 0) knows nothing of it.
+  const auto knows = [dimension](const ResponseView& s, std::size_t j) { return s.covariance[j * dimension + j] > 0; };
   for (std::size_t j = 0; j < dimension; ++j) {
-    double sum = 0, squares = 0, within = 0;
+    double n = 0, sum = 0, squares = 0, within = 0;
     for (const ResponseView* s : siblings) {
+      if (!knows(*s, j)) continue;
+      n += 1;
       sum += s->mean[j];
       within += s->covariance[j * dimension + j];
     }
+    if (n == 0) continue;
     within /= n;
-    for (const ResponseView* s : siblings) squares += (s->mean[j] - sum / n) * (s->mean[j] - sum / n);
-    const double between = siblings.size() < 2 ? prior.variance[j] : std::max(0.0, squares / (n - 1) - within);
+    for (const ResponseView* s : siblings) {
+      if (knows(*s, j)) squares += (s->mean[j] - sum / n) * (s->mean[j] - sum / n);
+    }
+    const double between = n < 2 ? prior.variance[j] : std::max(0.0, squares / (n - 1) - within);
     double weights = 0, weighted = 0;
     for (const ResponseView* s : siblings) {
+      if (!knows(*s, j)) continue;
       const double w = 1 / std::max(1e-12, double{s->covariance[j * dimension + j]} + between);
       weights += w;
       weighted += w * s->mean[j];

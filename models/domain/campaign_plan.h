@@ -2,6 +2,7 @@
 // dense indices. Made by consumers/config from the YAML text; a change of it is a new epoch.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -36,6 +37,7 @@ struct AttributeSpec {
   IdHash hash = 0;
   AttributeType type = AttributeType::kNumber;
   double centre = 0, scale = 1;            ///< kNumber: feature = (value - centre) / scale
+  std::vector<double> knots{};               ///< kNumber: where a curve may bend, ascending; empty: quantiles of a normal
   std::vector<std::string> levels{};         ///< kCategory: one-hot levels in order; others fall to no level
   std::vector<IdHash> level_hashes{};
 };
@@ -71,6 +73,8 @@ enum class FeatureKind : std::uint8_t {
   kSegmentSlot,       ///< 1 when the learned segment has slot `level`
   kHourSin, kHourCos, ///< time of day (UTC) on the circle
   kWeekday,           ///< 1 on weekday `level` (0 = Monday)
+  kCurve,             ///< part `level` of curve `index` of the schema: what a straight line misses
+  kCell,              ///< 1 in cell `level` of cross `index` of the schema
   // Candidate features: they depend on the channel considered.
   kChannel,           ///< 1 when the channel is `index`
   kChannelClickRate,  ///< (decayed clicks + 1) / (decayed impressions + 20) on the channel, half-life 30 d, centred at .05, scale .1
@@ -88,10 +92,27 @@ struct FeatureSpec {
   bool ByCandidate() const { return kind >= FeatureKind::kChannel; }
 };
 
-/// The order is: customer-level features first, candidate features last (from `candidate_begin`).
+/// A curve over feature `source`, as features [begin, begin + knots): linear between knots, which are values of that feature.
+struct CurveSpec {
+  std::uint16_t source = 0, begin = 0;
+  std::vector<double> knots{};
+};
+
+/// Two features cut into quarters each, as 16 features of which one is 1; cuts are values of the features.
+struct CrossSpec {
+  static constexpr std::size_t kCuts = 3, kCells = 16;
+  std::uint16_t first = 0, second = 0, begin = 0;
+  std::array<double, kCuts> first_cuts{}, second_cuts{};
+};
+inline constexpr std::size_t kCrossesMax = 6;
+
+/// The order is: customer-level features first (those made of others, curves and crosses, after them), candidate features
+/// last (from `candidate_begin`).
 struct FeatureSchema {
   std::uint32_t epoch = 0;             ///< H64 of the names, low 32 bits
   std::vector<FeatureSpec> features{};
+  std::vector<CurveSpec> curves{};
+  std::vector<CrossSpec> crosses{};
   std::size_t candidate_begin = 0;
   std::size_t size() const { return features.size(); }
 };
@@ -214,12 +235,28 @@ struct DecideSpec {
   std::vector<std::string> placements{};
 };
 
+/// What a variant of a response model sees beside the plain features: bits.
+using FeatureSet = std::uint8_t;
+inline constexpr FeatureSet kPlainFeatures = 0, kCurveFeatures = 1, kCrossFeatures = 2;
+
+/// Which variants of a response model learn side by side (models/learning/README.md, "Race").
+struct RaceSpec {
+  bool half_lives = true;              ///< four times as fast and as slow as the served one
+  bool variances = false;              ///< prior variances of slopes .03, .1, .3
+  bool pool = false;                   ///< true: all are served, weighted by their losses; false: the best one
+  std::vector<FeatureSet> features{kPlainFeatures};  ///< at least one, none twice; the race starts with the first
+
+  /// One variant, of these features.
+  static RaceSpec None(FeatureSet features = kPlainFeatures) { return {false, false, false, {features}}; }
+  friend bool operator==(const RaceSpec&, const RaceSpec&) = default;
+};
+
 /// How fast the models forget and how often they are published.
 struct LearningSpec {
   Duration level_half_life = 7 * 86'400'000LL, slope_half_life = 28 * 86'400'000LL;
   std::uint32_t snapshot_observations = 1000;
   Duration snapshot_every = 1000;
-  bool race = true;                    ///< other half-lives learn beside the configured ones; the best is served
+  RaceSpec race{};
   bool adopt = true;                   ///< false (adopt: never) freezes what decides
 };
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cassert>
 #include <cmath>
+#include <utility>
 
 #include <Eigen/Dense>
 
@@ -24,10 +25,14 @@ HatBasis HatBasis::Of(std::span<const double> values) {
     const double knot = sorted[k * (sorted.size() - 1) / (kKnots - 1)];
     if (basis.knots_.empty() || knot > basis.knots_.back()) basis.knots_.push_back(knot);
   }
-  if (basis.knots_.size() < 3) {
-    basis.knots_.clear();
-    return basis;
-  }
+  if (basis.knots_.size() < 3) return {};
+  return At(std::move(basis.knots_));
+}
+
+HatBasis HatBasis::At(std::vector<double> knots) {
+  assert(knots.size() >= 3);
+  HatBasis basis;
+  basis.knots_ = std::move(knots);
   const auto size = static_cast<Eigen::Index>(basis.knots_.size());
   Eigen::MatrixXd precision = Eigen::MatrixXd::Identity(size, size);
   for (Eigen::Index k = 0; k + 1 < size; ++k) {

@@ -17,6 +17,8 @@ class HatBasis {
   /// Knots at kKnots evenly spaced quantiles of the values, equal ones taken once; below 3 of them there is no curve.
   /// Non-finite values are passed over. O(n log n).
   static HatBasis Of(std::span<const double> values);
+  /// Knots as given. REQUIRES: at least 3, ascending, finite.
+  static HatBasis At(std::vector<double> knots);
   /// How many features a value makes; 0 or 3..kKnots.
   std::size_t size() const { return knots_.size(); }
   const std::vector<double>& knots() const { return knots_; }

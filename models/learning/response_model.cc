@@ -4,6 +4,7 @@
 #include <cassert>
 #include <cmath>
 
+#include <Eigen/Cholesky>
 #include <Eigen/Core>
 
 #include "models/learning/logistic_step.h"
@@ -27,6 +28,22 @@ double Dot(const Covariance::Doubles& a, const Covariance::Doubles& b) {
 }
 
 }  // namespace
+
+SchemaChange SchemaChange::Among(std::span<const std::uint16_t> before, std::span<const std::uint16_t> after) const {
+  const auto place = [before](std::size_t old) {
+    const auto at = std::lower_bound(before.begin(), before.end(), old);
+    return at != before.end() && *at == old ? static_cast<std::size_t>(at - before.begin()) : kNew;
+  };
+  SchemaChange own;
+  for (const std::uint16_t j : after) {
+    own.features.push_back(features[j]);
+    own.features.back().old_index = place(features[j].old_index);
+  }
+  for (const auto& [old, mean] : dropped_means) {
+    if (place(old) != kNew) own.dropped_means.emplace_back(place(old), mean);
+  }
+  return own;
+}
 
 double ResponseModel::Prediction::Moderated() const { return logit / Moderation(variance); }
 
@@ -71,6 +88,40 @@ void ResponseModel::SetPrior(double level_mean, double level_variance, double sl
 void ResponseModel::Load(std::span<const float> x) const {
   assert(x.size() == dimension_);
   for (std::size_t j = 0; j < dimension_; ++j) x_[j] = static_cast<double>(x[j]);
+}
+
+void ResponseModel::ScaleSlopePrior(double factor) {
+  assert(factor > 0);
+  const auto n = static_cast<Eigen::Index>(dimension_);
+  Eigen::MatrixXd p(n, n);
+  Eigen::VectorXd m(n), change(n), prior(n);
+  for (Eigen::Index i = 0; i < n; ++i) {
+    const auto row = static_cast<std::size_t>(i);
+    m[i] = mean_[row];
+    prior[i] = prior_mean_[row];
+    change[i] = row == 0 ? 0.0 : (1 / factor - 1) / prior_variance_[row];
+    if (row > 0) prior_variance_[row] *= factor;
+    for (Eigen::Index j = 0; j < n; ++j) p(i, j) = covariance_.at(row, static_cast<std::size_t>(j));
+  }
+  const Eigen::LLT<Eigen::MatrixXd> before(p);
+  if (before.info() != Eigen::Success) return;
+  Eigen::MatrixXd precision = before.solve(Eigen::MatrixXd::Identity(n, n));
+  Eigen::VectorXd pull = precision * m;
+  precision.diagonal() += change;
+  pull += change.cwiseProduct(prior);
+  const Eigen::LLT<Eigen::MatrixXd> after(precision);
+  if (after.info() != Eigen::Success) return;
+  const Eigen::MatrixXd wider = after.solve(Eigen::MatrixXd::Identity(n, n));
+  const Eigen::VectorXd mean = wider * pull;
+  for (Eigen::Index i = 0; i < n; ++i) {
+    if (!(wider(i, i) > 0) || !std::isfinite(wider(i, i)) || !std::isfinite(mean[i])) return;
+  }
+  for (Eigen::Index i = 0; i < n; ++i) {
+    mean_[static_cast<std::size_t>(i)] = mean[i];
+    for (Eigen::Index j = 0; j <= i; ++j) {
+      covariance_.Set(static_cast<std::size_t>(i), static_cast<std::size_t>(j), .5 * (wider(i, j) + wider(j, i)));
+    }
+  }
 }
 
 ResponseModel::Prediction ResponseModel::Predict(std::span<const float> x) const {

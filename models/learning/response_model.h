@@ -28,6 +28,9 @@ struct SchemaChange {
   };
   std::vector<Kept> features{};                                 ///< by new index; features[0] is the bias
   std::vector<std::pair<std::size_t, double>> dropped_means{};  ///< old index and mean of x
+
+  /// The same for a model that saw only the features at `before` and is to see those at `after` (both ascending).
+  SchemaChange Among(std::span<const std::uint16_t> before, std::span<const std::uint16_t> after) const;
 };
 
 /// One head: posterior mean and covariance of d coefficients, the prior they drift to. x[0] is always 1.
@@ -60,6 +63,10 @@ class ResponseModel {
   void SetPrior(double level_mean, double level_variance, double slope_variance);
   /// Moves where the level drifts to.
   void SetPriorLevel(double logit) { prior_mean_[0] = logit; }
+
+  /// Multiplies the prior variance of every slope, as if it had been so from the start: the posterior exchanges the old
+  /// prior's precision for the new one's. Does nothing to the posterior where that would leave no covariance. O(d^3).
+  void ScaleSlopePrior(double factor);
 
   /// Logit and its variance at x. O(d^2).
   Prediction Predict(std::span<const float> x) const;

@@ -86,5 +86,61 @@ TEST(Bank, DefaultsRankAndCalibrateInFileOrder) {
   EXPECT_EQ(learner.rejected(), 0);
 }
 
+// A1's race: what is served must not cost more than a thousandth against the best of its members run alone. The members:
+// three paces and three prior variances around the default.
+TEST(Bank, ARaceOfPacesAndVariancesServesNearlyTheBestOfItsMembers) {
+  FixNumericPath();
+  const accuracy::BankRows bank = accuracy::ReadBankRows();
+  if (bank.x.empty()) GTEST_SKIP() << "bank_marketing is not there";
+  const auto run = [&](const RaceSpec& spec, double pace, double width, double* auc) {
+    auto frame = std::make_shared<FeatureFrame>();
+    frame->features.resize(bank.x[0].size());
+    ResponseLearner learner(frame, {7 * 24 / pace, 28 * 24 / pace}, 30 * 86'400'000LL, spec);
+    if (width != 1) {
+      Observation birth;   // a prior of its own: as siblings would leave it
+      birth.kind = ObservationKind::kBirth;
+      birth.time = 1'209'600'000'000LL;
+      std::vector<float> prior(2 * bank.x[0].size(), 0.0F);
+      prior[0] = static_cast<float>(fixed::Logit(.05));
+      for (std::size_t j = bank.x[0].size(); j < prior.size(); ++j) prior[j] = static_cast<float>(.1 * width);
+      prior[bank.x[0].size()] = 1;
+      EXPECT_TRUE(learner.Apply(birth, prior));
+    }
+    double loss = 0;
+    std::vector<Said> said;
+    for (std::size_t i = 0; i < bank.x.size(); ++i) {
+      Observation row;
+      row.served_logit = learner.Predict(bank.x[i]).Moderated();
+      row.probability = fixed::Logistic(learner.calibrator().Apply(row.served_logit));
+      if (i >= 2000) {
+        loss -= std::log(bank.y[i] > 0 ? row.probability : 1 - row.probability);
+        said.push_back({row.probability, bank.y[i]});
+      }
+      row.time = 1'209'600'000'000LL + static_cast<EventTime>(i) * 60'000;
+      row.y = bank.y[i];
+      row.instant = true;
+      row.to = kWholeWindow;
+      for (const ObservationKind kind : {ObservationKind::kInterval, ObservationKind::kMature}) {
+        row.kind = kind;
+        EXPECT_TRUE(learner.Apply(row, bank.x[i]));
+      }
+    }
+    *auc = Auc(said);
+    return loss / static_cast<double>(bank.x.size() - 2000);
+  };
+  double auc = 0, best = 1;
+  for (const auto& [pace, width] : {std::pair(1.0, 1.0), {.25, 1.0}, {4.0, 1.0}, {1.0, 3.0}}) {
+    const double loss = run(RaceSpec::None(), pace, width, &auc);
+    std::printf("A1, alone: pace %.2f, prior variance %.2f: AUC %.4f, log-loss %.4f\n", pace, .1 * width, auc, loss);
+    best = std::min(best, loss);
+  }
+  for (const bool pool : {false, true}) {
+    const double loss = run({true, true, pool, {kPlainFeatures}}, 1, 1, &auc);
+    std::printf("A1, race of paces and variances, %s: AUC %.4f, log-loss %.4f\n", pool ? "pool" : "leader", auc, loss);
+    EXPECT_LE(loss, best + .001);
+    EXPECT_GE(auc, .793);
+  }
+}
+
 }  // namespace
 }  // namespace offerstream

@@ -81,7 +81,7 @@ TEST(Drift, ALearnerThatFollowsStillTellsOfAChangeItCannotFollow) {
     std::int64_t false_alarms = 0;
     for (int run = 0; run < runs; ++run) {
       Draws draws(static_cast<std::uint64_t>(run), 11 + static_cast<std::uint64_t>(change), 9, Purpose::kSimulation);
-      ResponseLearner learner(frame, {40 * 7 * 24, 40 * 28 * 24}, 7 * 86'400'000LL, false);
+      ResponseLearner learner(frame, {40 * 7 * 24, 40 * 28 * 24}, 7 * 86'400'000LL, RaceSpec::None());
       std::array<float, 2> x = {1, 0};
       Observation row;
       row.to = kWholeWindow;

@@ -71,7 +71,7 @@ double Fixed(const Stream& stream, double pace, double variance) {
 double Shipped(const Stream& stream, bool race, double* pace) {
   auto frame = std::make_shared<FeatureFrame>();
   frame->features.resize(kDimension);
-  ResponseLearner learner(frame, HalfLives{}, 7 * 86'400'000LL, race);
+  ResponseLearner learner(frame, HalfLives{}, 7 * 86'400'000LL, race ? RaceSpec{} : RaceSpec::None());
   double loss = 0;
   for (int i = 0; i < kLabels; ++i) {
     const auto at = static_cast<std::size_t>(i);
@@ -127,7 +127,7 @@ TEST(Race, ARestartInTheMiddleLeavesTheSameBytesAndTheSameLeader) {
   std::string bytes[2];
   double pace[2] = {};
   for (const bool restart : {false, true}) {
-    ResponseLearner learner(frame, HalfLives{}, 7 * 86'400'000LL, true);
+    ResponseLearner learner(frame, HalfLives{}, 7 * 86'400'000LL);
     for (int i = 0; i < 30'000; ++i) {
       Observation row;
       row.time = i * kMinute;

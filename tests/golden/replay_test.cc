@@ -101,6 +101,22 @@ TEST_F(ReplayTest, RefusesAMissingFileAndABrokenConfigurationWithTheirExitCodes)
   EXPECT_EQ(RunProgram("replay"), 2);
 }
 
+// Curves, crosses, prior variances and half-lives race; decisions score by whichever leads, or by the pool.
+TEST_F(ReplayTest, WithEverythingRacingGivesTheSameBytesForAnyNumberOfShards) {
+  ASSERT_EQ(Simulate("events", ""), 0);
+  const std::string all =
+      " --set features.max=250 --set 'learning.variants.features=[linear,all]' --set learning.variants.variances=true"
+      " --set 'features.crosses=[[segment, channel],[age, deposits]]' --set learning.variants.serve=";
+  for (const std::string serve : {"leader", "pool"}) {
+    for (const std::string shards : {"1", "4"}) {
+      ASSERT_EQ(Replay("events", serve + shards, all + serve + " --shards " + shards + " --observation-partitions " + shards), 0);
+    }
+    EXPECT_EQ(Bytes(In("d" + serve + "1")), Bytes(In("d" + serve + "4")));
+    EXPECT_EQ(Bytes(In("m" + serve + "1")), Bytes(In("m" + serve + "4")));
+  }
+  EXPECT_NE(Bytes(In("dleader1")), Bytes(In("dpool1")));
+}
+
 struct Label {
   double p = 0;
   bool y = false;

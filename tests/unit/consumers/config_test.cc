@@ -186,6 +186,57 @@ TEST(Config, APlanOfEveryKindOfConditionReadsBack) {
             loaded.config->plan->offers[0].eligible.children[1].values);
 }
 
+TEST(Config, CurvesAndCrossesAreFeaturesWhereTheyRaceAndReadBack) {
+  const std::string features =
+      "features: { attributes: [ { name: age, center: 40, scale: 10, knots: [20, 30, 45, 70] }, { name: balance } ],\n"
+      "            profile: [recency], crosses: [[segment, channel], [age, balance]], max: 200 }\n";
+  const std::string text =
+      "version: 1\nchannels: { push: {}, email: {} }\noffers: [ { id: a } ]\n" + features +
+      "learning: { variants: { variances: true, features: [linear, all], serve: pool } }\n";
+  const LoadedConfig loaded = ParseConfig(text, "c.yaml");
+  for (const ConfigError& error : loaded.errors) ADD_FAILURE() << error.Text();
+  ASSERT_NE(loaded.config, nullptr);
+  const CampaignPlan& plan = *loaded.config->plan;
+  EXPECT_EQ(plan.learning.race, (RaceSpec{true, true, true, {kPlainFeatures, kCurveFeatures | kCrossFeatures}}));
+  ASSERT_EQ(plan.features.curves.size(), 3u) << "age, balance, recency";
+  EXPECT_EQ(plan.features.curves[0].knots, (std::vector<double>{-2, -1, .5, 3}));
+  EXPECT_EQ(plan.features.curves[1].knots.size(), 12u);
+  ASSERT_EQ(plan.features.crosses.size(), 1u);
+  EXPECT_EQ(plan.features.features[plan.features.crosses[0].second].name, "balance");
+  for (std::size_t i = 0; i < plan.features.size(); ++i) {
+    EXPECT_EQ(plan.features.features[i].ByCandidate(), i >= plan.features.candidate_begin);
+  }
+  const auto again = ParsePlan(plan.text, 1);
+  ASSERT_TRUE(again.has_value()) << again.error().detail << "\n" << plan.text;
+  EXPECT_EQ((*again)->text, plan.text);
+  EXPECT_EQ((*again)->features.epoch, plan.features.epoch);
+  EXPECT_EQ((*again)->learning.race, plan.learning.race);
+  // Other knots, other features: what was learned of the old ones means nothing for them.
+  std::string other = text;
+  other.replace(other.find("70]"), 3, "75]");
+  const LoadedConfig moved = ParseConfig(other, "c.yaml");
+  ASSERT_NE(moved.config, nullptr);
+  EXPECT_NE(moved.config->plan->features.epoch, plan.features.epoch);
+  const LoadedConfig straight = ParseConfig("version: 1\nchannels: { push: {} }\noffers: [ { id: a } ]\nlearning: { race: false }\n", "c.yaml");
+  ASSERT_NE(straight.config, nullptr);
+  EXPECT_EQ(straight.config->plan->learning.race, RaceSpec::None());
+  EXPECT_TRUE(straight.config->plan->features.curves.empty());
+}
+
+TEST(Config, MistakesOfVariantsAreTold) {
+  const auto told = [](const std::string& more, const char* what) {
+    const auto mistakes = MistakesOf(Minimal(more));
+    ASSERT_EQ(mistakes.size(), 1u) << more;
+    EXPECT_NE(mistakes[0].find(what), std::string::npos) << mistakes[0];
+  };
+  told("features: { attributes: [ { name: age, knots: [3, 2, 1] } ] }\n", "ascending");
+  told("features: { attributes: [ { name: age, knots: [1, 2] } ] }\n", "at least 3 knots");
+  told("features: { crosses: [[recency, frequency]] }\n", "neither crosses nor all");
+  told("features: { crosses: [[recency, age]], max: 200 }\nlearning: { variants: { features: [crosses] } }\n", "no number 'age'");
+  told("features: { max: 256 }\nlearning: { variants: { features: [linear, crosses] } }\n", "28 pairs of numbers are more than 6");
+  told("learning: { variants: { features: [linear, linear] } }\n", "given twice");
+}
+
 TEST(Config, TheSchemaFileIsWhatTheTableSays) {
   std::ifstream in(std::string(OFFERSTREAM_SOURCE_DIR) + "/deploy/schemas/config.json");
   std::ostringstream text;

@@ -204,5 +204,24 @@ TEST(Covariance, RestoreRefusesTruncatedAndNonFiniteBytes) {
   EXPECT_FALSE(bad_in.ok());
 }
 
+TEST(ResponseModel, AScaledPriorIsThePosteriorItWouldHaveHadFromTheStart) {
+  ResponseModel scaled(3), wide(3);
+  wide.SetPrior(scaled.prior_mean(0), 1, .3);
+  scaled.SetPrior(scaled.prior_mean(0), 1, .1);
+  Draws draws(2, 2, 2, Purpose::kSimulation);
+  for (int i = 0; i < 400; ++i) {   // half a label each way: nearly Gaussian, so that the order of things hardly matters
+    const std::vector<float> x = {1, static_cast<float>(draws.Normal()), static_cast<float>(draws.Normal())};
+    scaled.Learn(x, .5, .2, 0);
+    wide.Learn(x, .5, .2, 0);
+  }
+  scaled.ScaleSlopePrior(3);
+  EXPECT_NEAR(scaled.prior_variance(1), .3, 1e-12);
+  EXPECT_EQ(scaled.prior_variance(0), 1);
+  for (std::size_t j = 0; j < 3; ++j) {
+    EXPECT_NEAR(scaled.mean(j), wide.mean(j), .02) << j;
+    EXPECT_NEAR(scaled.covariance(j, j), wide.covariance(j, j), .02 * wide.covariance(j, j)) << j;
+  }
+}
+
 }  // namespace
 }  // namespace offerstream

@@ -104,5 +104,45 @@ TEST(DecayedSums, OrderOfArrivalChangesOnlyRounding) {
   EXPECT_EQ(a.touched, b.touched);
 }
 
+// A curve and a cross are functions of other features alone.
+TEST(MadeFeatures, FollowTheNumbersTheyAreMadeOf) {
+  CampaignPlan plan = SmallPlan();
+  const auto place = [&](const char* name) {
+    for (std::size_t j = 0; j < plan.features.size(); ++j) {
+      if (plan.features.features[j].name == name) return static_cast<std::uint16_t>(j);
+    }
+    return std::uint16_t{0};
+  };
+  auto& schema = plan.features;
+  const auto begin = static_cast<std::uint16_t>(schema.candidate_begin);
+  const std::vector<double> knots = {-1, 0, 2};
+  std::vector<FeatureSpec> made;
+  for (std::uint16_t k = 0; k < 3; ++k) made.push_back({FeatureKind::kCurve, 0, k, 0, 1, "age~" + std::to_string(k)});
+  for (std::uint16_t c = 0; c < 16; ++c) made.push_back({FeatureKind::kCell, 0, c, 0, 1, "cell" + std::to_string(c)});
+  schema.features.insert(schema.features.begin() + begin, made.begin(), made.end());
+  schema.candidate_begin += made.size();
+  schema.curves.push_back({place("age"), begin, knots});
+  schema.crosses.push_back({place("age"), place("recency"), static_cast<std::uint16_t>(begin + 3), {-1, 0, 1}, {-1, 0, 1}});
+  FeatureMap map(plan);
+  CustomerProfile profile;
+  Event event;
+  event.time = kStart;
+  std::vector<float> x(map.size()), parts(3);
+  for (const double years : {20.0, 40.0, 47.0, 90.0}) {
+    profile.attributes.clear();
+    profile.attributes.push_back({AttributeIndex(0), {AttributeValue::Type::kNumber, years, 0}});
+    map.FillCustomer(profile, event, 0xff, x);
+    HatBasis::At(knots).Expand((years - 40) / 12, parts);
+    for (std::size_t k = 0; k < 3; ++k) EXPECT_FLOAT_EQ(x[begin + k], std::sqrt(10.0F) * parts[k]);
+    const std::size_t quarter = years < 28 ? 0 : years <= 40 ? 1 : years <= 52 ? 2 : 3;
+    float sum = 0;
+    for (std::size_t c = 0; c < 16; ++c) {
+      sum += x[begin + 3 + c];
+      EXPECT_TRUE(x[begin + 3 + c] == 0 || c / 4 == quarter) << years;
+    }
+    EXPECT_EQ(sum, 1);
+  }
+}
+
 }  // namespace
 }  // namespace offerstream
