@@ -20,7 +20,7 @@ configure() {  # NAME ADOPT [BUDGET: gold-card is paid from one of AMOUNT:PERIOD
   if [[ -n ${3:-} ]]; then
     local amount period start offer
     IFS=: read -r amount period start offer <<<"$3"
-    budgets="budgets: [ { id: spring, amount: $amount, period: $period, starts: $start } ]"
+    budgets="budgets: [ { id: spring, amount: $amount, period: $period, starts: $start, pace: asap } ]"
     paid=", budget: spring"
   fi
   cat >"$dir/$1.yaml" <<YAML
@@ -68,7 +68,7 @@ configure plain never
 configure killed never
 configure learning commit $budget
 "$engine" simulate --customers $((events / 50)) --days 60 --seed 7 --events "$events" --dirt 0.02 --keyed --out "$dir/events.txt" 2>/dev/null
-kcat -b "$brokers" -t crash-events -P -K '	' -X partitioner=murmur2_random -l "$dir/events.txt"
+kcat -b "$brokers" -t crash-events -P -K '	' -X partitioner=murmur2_random -X enable.idempotence=true -l "$dir/events.txt"
 echo "$(wc -l <"$dir/events.txt") events"
 finish plain
 for app in killed learning; do

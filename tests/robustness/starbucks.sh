@@ -14,7 +14,7 @@ trap '[[ -z $pid ]] || kill -KILL $pid 2>/dev/null; deploy/kafka/broker.sh stop 
 brokers=$(deploy/kafka/broker.sh start --port 0 --dir "$dir/kafka" 2>/dev/null | tail -n 1)
 export OFFERSTREAM__KAFKA__BROKERS=$brokers OFFERSTREAM__STATE__DIR=$dir/state OFFERSTREAM__HTTP__LISTEN=127.0.0.1:$port
 "$engine" topics apply -c $study --dev --partitions $partitions >/dev/null
-"$engine" mapping rows -c $study --keyed "$rows" | kcat -P -b "$brokers" -t events -K '	' -X partitioner=murmur2_random
+"$engine" mapping rows -c $study --keyed "$rows" | kcat -P -b "$brokers" -t events -K '	' -X partitioner=murmur2_random -X enable.idempotence=true   # a retry must not change the order
 
 # Records of a topic as a plain reader sees them.
 records() { kcat -b "$brokers" -t "$1" -C -e -q -X isolation.level=read_committed -f '%p %o\n' | wc -l; }
