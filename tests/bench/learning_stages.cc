@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "models/domain/digest.h"
+#include "models/learning/response_model.h"
 #include "models/learning_fold.h"
 #include "state/formats/codecs.h"
 #include "tests/bench/stages.h"
@@ -28,6 +29,22 @@ std::uint64_t Learn(std::uint64_t count, const Meter& meter) {
   std::string bytes;
   fold.Save(model, bytes);
   return H64(bytes);
+}
+
+// A5: one hot model of 64 features, nothing around it.
+std::uint64_t LearnModel(std::uint64_t count, const Meter& meter) {
+  constexpr std::size_t kFeatures = 64;
+  const auto rows = testing::ResponseRows(1, kFeatures, 512);
+  ResponseModel model(kFeatures);
+  meter.begin();
+  for (std::uint64_t i = 0; i < count; ++i) {
+    const auto& row = rows[i % rows.size()];
+    model.Learn(row.x, static_cast<double>(row.observation.y), 1, 0);
+  }
+  meter.end();
+  Digest digest;
+  for (std::size_t j = 0; j < kFeatures; ++j) digest.Add(model.mean(j));
+  return digest.value();
 }
 
 std::uint64_t WriteRow(std::uint64_t count, const Meter& meter) {
@@ -62,6 +79,7 @@ std::uint64_t ReadRow(std::uint64_t count, const Meter& meter) {
 }
 
 const Registered learn("learn_d64", &Learn);
+const Registered learn_model("learn_model_d64", &LearnModel);
 const Registered write_row("write_row", &WriteRow);
 const Registered read_row("read_row", &ReadRow);
 
