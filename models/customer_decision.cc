@@ -12,6 +12,7 @@ namespace offerstream {
 namespace {
 
 constexpr Duration kMoveEvery = 3'600'000;
+constexpr std::int64_t kCurveImpressions = 200;   // of a cell: as its cap waits
 
 }  // namespace
 
@@ -20,6 +21,7 @@ CustomerDecision::CustomerDecision(std::shared_ptr<const CampaignPlan> plan, Fea
   const std::size_t channels = plan_->channels.size();
   x_.resize(features_.size());
   channel_used_.resize(channels);
+  ordinals_.resize(channels);
   limits_.resize(channels);
   consent_.resize(channels);
   channel_.resize(channels);
@@ -104,10 +106,11 @@ void CustomerDecision::ForgetBirths() {
   std::fill(needed_.begin(), needed_.end(), std::uint8_t{0});
 }
 
-// Every outcome's word on x, for the labels that will come; all outcomes at once. `goal_variance`: of the goal's logit
-// where scoring has found it already, else negative. The hold rule: an offer is young within W of its start, and as long
-// as no mature label of its model is known (the first one comes W after its first impression).
-void CustomerDecision::Serve(const FeatureRow& x, OfferIndex index, EventTime at, double goal_variance,
+// Every outcome's word on x with its impression ordinal as `ordinal`, for the labels that will come; all outcomes at once.
+// `goal_variance`: of the goal's logit at x where scoring has found it already, else negative. The hold rule: an offer is
+// young within W of its start, and as long as no mature label of its model is known (the first one comes W after its first
+// impression).
+void CustomerDecision::Serve(const FeatureRow& x, OfferIndex index, EventTime at, float ordinal, double goal_variance,
                              DecisionFact& fact) {
   static_assert(kOutcomesMax == 4);
   using fixed::Lanes4;
@@ -120,13 +123,15 @@ void CustomerDecision::Serve(const FeatureRow& x, OfferIndex index, EventTime at
     const ScoredModel& scored = table_.model(m);
     a[o] = scored.calibration_a;
     b[o] = scored.calibration_b;
-    double mean = table_.Mean(m, x);
-    double variance = o == offer.goal.value && goal_variance >= 0 ? goal_variance : table_.Variance(m, x);
-    z[o] = mean;
-    v[o] = variance;
-    table_.Replace(m, x, features_.ordinal_index(), features_.first_ordinal(), mean, variance);
-    first_z[o] = mean;
-    first_v[o] = variance;
+    const double mean = table_.Mean(m, x);
+    const double variance = o == offer.goal.value && goal_variance >= 0 ? goal_variance : table_.Variance(m, x);
+    double own_mean = mean, own_variance = variance, first_mean = mean, first_variance = variance;
+    table_.Replace(m, x, features_.ordinal_index(), ordinal, own_mean, own_variance);
+    table_.Replace(m, x, features_.ordinal_index(), features_.first_ordinal(), first_mean, first_variance);
+    z[o] = own_mean;
+    v[o] = own_variance;
+    first_z[o] = first_mean;
+    first_v[o] = first_variance;
   }
   const Lanes4 moderated = Moderated(z, v), probability = fixed::Logistic(a + b * moderated);
   const Lanes4 first = a + b * Moderated(first_z, first_v);
@@ -158,7 +163,12 @@ void CustomerDecision::Assess(const CustomerProfile& profile, const Event& event
   fact.segment = place_.segment;
   fact.segment_slot = place_.slot;
   fact.lottery = channel && plan_->channels[event.channel.value].cap.learn && lottery_;
-  Serve(x, event.offer, event.time, -1, fact);
+  Serve(x, event.offer, event.time, OrdinalOf(x), -1, fact);
+}
+
+float CustomerDecision::OrdinalOf(const FeatureRow& x) const {
+  const std::size_t at = features_.ordinal_index();
+  return at < x.size() ? x[at] : 0.0f;
 }
 
 // ---- Decide ------------------------------------------------------------------------------------------------------------
@@ -197,12 +207,14 @@ void CustomerDecision::Decide(const CustomerProfile& profile, const Event& event
     const Candidate& chosen = decision.candidates[decision.chosen];
     const OfferSpec& offer = plan_->offers[chosen.offer.value];
     const ModelIndex goal = plan_->ModelOf(chosen.offer, offer.goal);
+    const std::size_t c = chosen.channel.value;
     const FeatureRow& x = scorer_.At(chosen.channel);
     decision.features.assign(x.dense().begin(), x.dense().end());
+    // What is learned has the impression's own ordinal, whatever the score was made of.
+    if (features_.ordinal_index() < x.size()) decision.features[features_.ordinal_index()] = ordinals_[c];
     decision.model_version = table_.model(goal).version;
-    Explain(table_, goal, x.dense(), decision.explain);
+    Explain(table_, goal, decision.features, decision.explain);
     NameSegments(decision);
-    const std::size_t c = chosen.channel.value;
     decision.cap = {chosen.channel, limits_[c].limit, static_cast<std::uint16_t>(use_.shown[c] + use_.held[c]),
                     limits_[c].source, kNever, plan_->channels[c].cap.window};
     if (use_.oldest[c] != kNever) decision.cap.resets_at = use_.oldest[c] + decision.cap.window;
@@ -212,7 +224,7 @@ void CustomerDecision::Decide(const CustomerProfile& profile, const Event& event
     fact.propensity = chosen.propensity;
     if (book_ != nullptr && offer.budget.known()) decision.price = book_->Price(offer.budget);
     fact.lottery = limits_[c].source == CapSource::kLottery;
-    Serve(x, chosen.offer, event.time, scorer_.ExactVariance(chosen.offer, chosen.channel), fact);
+    Serve(x, chosen.offer, event.time, ordinals_[c], scorer_.ExactVariance(chosen.offer, chosen.channel), fact);
     ++counters.selections[chosen.offer.value * plan_->channels.size() + c];
   } else {
     decision.reason = WhyNone(decision);
@@ -249,7 +261,7 @@ void CustomerDecision::Follow(const CustomerProfile& profile, const Event& event
   fact.channel = choice.channel;
   fact.propensity = choice.propensity;
   fact.lottery = limits_[c].source == CapSource::kLottery;
-  Serve(x, choice.offer, event.time, -1, fact);
+  Serve(x, choice.offer, event.time, OrdinalOf(x), -1, fact);
 }
 
 Verdict CustomerDecision::CheckChannel(const CustomerProfile& profile, ChannelIndex channel, EventTime at) const {
@@ -366,7 +378,8 @@ void CustomerDecision::HoldOut(Decision& decision) const {
 }
 
 void CustomerDecision::Score(const CustomerProfile& profile, const Event& event, Decision& decision) {
-  const std::span<const float> rest = std::span<const float>(x_).subspan(features_.candidate_begin());
+  const std::span<float> rest = std::span<float>(x_).subspan(features_.candidate_begin());
+  const std::size_t ordinal_at = features_.ordinal_index();
   for (std::size_t c = 0; c < plan_->channels.size(); ++c) {
     if (channel_used_[c] == 0) continue;
     const ChannelIndex channel(c);
@@ -374,7 +387,15 @@ void CustomerDecision::Score(const CustomerProfile& profile, const Event& event,
     features_.FillCandidate(profile, event.time, channel, place_.slot, ordinal, x_);
     const CapCell::Point* point = PointAt(cell_row_[c], ordinal);
     const ChannelSpec& spec = plan_->channels[c];
-    scorer_.SetChannel(channel, rest, spec.cost + (point == nullptr ? 0.0 : spec.unsubscribe_value * point->unsubscribe_rate));
+    const double penalty = spec.cost + (point == nullptr ? 0.0 : spec.unsubscribe_value * point->unsubscribe_rate);
+    // A curve that knows enough carries the customer's own logit at the first impression to this one, and brings the
+    // cell's level with it; until then the offer's own slope has to do.
+    const bool curve = point != nullptr && cell_row_[c]->impressions >= kCurveImpressions;
+    if (ordinal_at < x_.size()) {
+      ordinals_[c] = x_[ordinal_at];
+      if (curve) x_[ordinal_at] = features_.first_ordinal();
+    }
+    scorer_.SetChannel(channel, rest, penalty, curve ? std::span<const double>(point->shift) : std::span<const double>{});
   }
   if (table_.any_from_siblings()) {
     for (const Candidate& c : decision.candidates) Need(plan_->ModelOf(c.offer, plan_->offers[c.offer.value].goal));
@@ -406,6 +427,7 @@ void CustomerDecision::Choose(const Event& event, PlacementIndex placement, Deci
   if (decision.arm == Arm::kRandom) {
     AssignUniform(candidates);
   } else {
+    if (plan_->explore.policy == ExplorePolicy::kInverseGap) scorer_.ShareDoubt(candidates, best, scratch_.difference);
     AssignPropensities(plan_->explore, *plan_, candidates, best, table_.most_labels(), scratch_);
   }
   Draws draws(plan_->explore.seed, event.customer_hash, H64({event.event_hash, placement.value}), Purpose::kOffer);

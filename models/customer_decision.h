@@ -97,7 +97,8 @@ class CustomerDecision {
   void ApplyThreshold(Decision& decision) const;
   void Choose(const Event& event, PlacementIndex placement, Decision& decision);
   void NameSegments(Decision& decision) const;   // in its reasons
-  void Serve(const FeatureRow& x, OfferIndex index, EventTime at, double goal_variance, DecisionFact& fact);
+  void Serve(const FeatureRow& x, OfferIndex index, EventTime at, float ordinal, double goal_variance, DecisionFact& fact);
+  float OrdinalOf(const FeatureRow& x) const;
   void Need(ModelIndex model);
   NoOfferReason WhyNone(const Decision& decision) const;
 
@@ -116,6 +117,7 @@ class CustomerDecision {
   std::array<double, kProfileNumbers> numbers_{};
   mutable std::vector<double> raw_;
   std::vector<std::uint8_t> channel_used_;
+  std::vector<float> ordinals_;                  // by channel: x of the impression number, scored or not
   std::vector<std::uint32_t> cell_segments_;    // with a cap cell, ascending
   std::vector<const CapCell*> cells_;           // by position in cell_segments_ and channel; a last row of nulls
   const CapCell* const* cell_row_ = nullptr;    // of the segment last looked at

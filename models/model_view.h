@@ -45,6 +45,8 @@ struct CapCell {
   struct Point {
     std::uint16_t n = 0;
     double click_rate = 0, conversion_rate = 0, unsubscribe_rate = 0, net_value = 0, se = 0;
+    /// By outcome of the plan: what the curve adds to a customer's own logit at its first impression.
+    std::array<double, 4> shift{};
   };
   std::vector<Point> points{};            ///< n = 1..25
 };

@@ -133,12 +133,13 @@ struct Lockstep::Impl {
     for (LearningFold& learner : learners) {
       for (PublishedModel& model : learner.Publish(observed)) Take(std::move(model));
     }
-    if (!plan->learning.adopt || frozen) return;
+    if (!plan->learning.adopt) return;
     Begin();
     for (auto& shard : shards) shard->fold.Adopt(adopted);
   }
 
   void Take(PublishedModel model) {
+    if (frozen && !model.budget) return;   // what is known stands still, money goes on
     if (model.response) {
       const auto at = model_of.find(model.model);
       if (at != model_of.end()) adopted.responses[at->second] = std::move(model.response);

@@ -48,7 +48,7 @@ class Lockstep {
 
   /// Folds one event and lets the learner see what it taught, at the same boundaries as live.
   void Apply(const Event& event);
-  /// From now on what was adopted last decides; learning goes on without being heard.
+  /// From now on what was adopted last decides; learning goes on without being heard. Budgets are still granted.
   void Freeze();
   /// After the last event: publishes what is still unpublished and, with a store, writes every profile.
   Status Finish();

@@ -120,7 +120,10 @@ void AssignPropensities(const ExploreSpec& spec, const CampaignPlan& plan, std::
   switch (spec.policy) {
     case ExplorePolicy::kInverseGap:
       for (Candidate& c : candidates) {
-        const double gap = top.score - c.score, spread = top.score_sd * top.score_sd + c.score_sd * c.score_sd;
+        const auto i = static_cast<std::size_t>(&c - candidates.data());
+        const double shared = i < scratch.difference.size() ? scratch.difference[i] : -1;
+        const double gap = top.score - c.score;
+        const double spread = shared >= 0 ? shared : top.score_sd * top.score_sd + c.score_sd * c.score_sd;
         const double r2 = spread > 0 ? gap * gap / spread : gap > 0 ? HUGE_VAL : 0.0;
         c.propensity = 1 / (k * (1 + spec.kappa * r2));
       }

@@ -10,9 +10,11 @@
 
 namespace offerstream {
 
-/// Scratch for Thompson's quadrature; reused.
+/// Reused from decision to decision.
 struct ExplorationScratch {
-  std::vector<double> weights{};
+  std::vector<double> weights{};      ///< of Thompson's quadrature
+  /// By candidate: variance of score(best) - score(candidate), negative where the two are independent. Empty: all are.
+  std::vector<double> difference{};
 };
 
 /// Index of the best score; equal scores are settled by H64(tie, offer hash, channel hash), the larger wins.

@@ -9,6 +9,7 @@ namespace {
 
 constexpr double kNormal95 = 1.959963984540054;
 constexpr std::size_t kCurvesMax = 64;
+static_assert(std::tuple_size_v<decltype(CapCell::Point::shift)> == kOutcomesMax);
 
 void RestoreNumbers(std::span<double> numbers, ByteReader& in) {
   for (double& number : numbers) {
@@ -59,6 +60,14 @@ CapView CapCurve::View() const {
     shown.high = std::max(cell.high, shown.limit);
     shown.impressions = cell.impressions;
     shown.points = cell.points;
+    const std::size_t outcomes = std::min(kOutcomesMax, slot_of_outcome_.size());
+    for (CapCell::Point& point : shown.points) {
+      const Terms f = TermsOf(point.n);
+      for (std::size_t o = 0; o < outcomes; ++o) {
+        const std::size_t slot = slot_of_outcome_[o];
+        point.shift[o] = curves_[slot].shared.Logit(f) + cell.curves[slot].own.Logit(f);
+      }
+    }
   }
   std::sort(view.cells.begin(), view.cells.end(), [](const CapCell& a, const CapCell& b) {
     return std::pair(a.segment, a.channel) < std::pair(b.segment, b.channel);

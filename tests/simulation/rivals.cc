@@ -15,7 +15,7 @@ constexpr std::size_t kProductOfJob[6] = {3, 0, 4, 5, 1, 2};
 class Rules final : public Rival {
  public:
   using Rival::Rival;
-  std::optional<Showing> Decide(const MarketRecord& visit) override {
+  std::optional<Showing> Choose(const MarketRecord& visit) override {
     Card& card = CardOf(visit);
     for (std::size_t k = 0; k < kBankChannels; ++k) {  // the bank's table is ordered by cost
       if (card.gone[k] || Used(card, k, visit.time) >= kStaticCap) continue;
@@ -27,9 +27,9 @@ class Rules final : public Rival {
 
 class Boosting final : public Rival {
  public:
-  explicit Boosting(const SimulatedMarket& market) : Rival(market) { rows_.columns = kColumns; }
+  Boosting(const SimulatedMarket& market, const Purse& purse) : Rival(market, purse) { rows_.columns = kColumns; }
 
-  std::optional<Showing> Decide(const MarketRecord& visit) override {
+  std::optional<Showing> Choose(const MarketRecord& visit) override {
     Refit(visit.time);
     if (!model_) return std::nullopt;
     LabelledRows asked;
@@ -142,8 +142,8 @@ class Boosting final : public Rival {
 
 class Knowing final : public Rival {
  public:
-  using Rival::Rival;
-  std::optional<Showing> Decide(const MarketRecord& visit) override {
+  Knowing(const SimulatedMarket& market, const Purse& purse, double price) : Rival(market, purse), price_(price) {}
+  std::optional<Showing> Choose(const MarketRecord& visit) override {
     Card& card = CardOf(visit);
     const BankCustomer& who = market_.customer(visit.customer);
     std::optional<Showing> best;
@@ -153,8 +153,8 @@ class Knowing final : public Rival {
       const unsigned n = Used(card, k, visit.time) + 1;
       const BankChannel& channel = kBankChannelTable[k];
       for (std::size_t o = 0; o < kBankOffers; ++o) {
-        const double net = kBankGoalValue * market_.market().Response(who, o, k, n, visit.time) - channel.cost -
-                           channel.unsubscribe_value * market_.market().Unsubscribe(k, n);
+        const double net = kBankGoalValue * market_.market().Response(who, o, k, n, visit.time) -
+                           (1 + price_) * channel.cost - channel.unsubscribe_value * market_.market().Unsubscribe(k, n);
         if (net > most) {
           most = net;
           best = Showing{o, k};
@@ -163,9 +163,29 @@ class Knowing final : public Rival {
     }
     return best;
   }
+
+ private:
+  bool Affords(double cost, EventTime) const override { return spent_ + cost <= purse_.amount; }
+
+  double price_;
 };
 
 }  // namespace
+
+std::optional<Showing> Rival::Decide(const MarketRecord& visit) {
+  const std::optional<Showing> showing = Choose(visit);
+  if (!showing) return showing;
+  const double cost = kBankChannelTable[showing->channel].cost;
+  if (!Affords(cost, visit.time)) return std::nullopt;
+  spent_ += cost;
+  return showing;
+}
+
+bool Rival::Affords(double cost, EventTime now) const {
+  const EventTime days = (now - purse_.starts) / kDayMs + 1;
+  const double until_tonight = purse_.amount * static_cast<double>(days * kDayMs) / static_cast<double>(purse_.period);
+  return spent_ + cost <= std::min(purse_.amount, until_tonight);
+}
 
 Rival::Card& Rival::CardOf(const MarketRecord& record) {
   if (record.customer >= cards_.size()) cards_.resize(record.customer + 1);
@@ -204,8 +224,14 @@ void Rival::See(const MarketRecord& record) {
   }
 }
 
-std::unique_ptr<Rival> RulesWithStaticCaps(const SimulatedMarket& market) { return std::make_unique<Rules>(market); }
-std::unique_ptr<Rival> NightlyBoosting(const SimulatedMarket& market) { return std::make_unique<Boosting>(market); }
-std::unique_ptr<Rival> Oracle(const SimulatedMarket& market) { return std::make_unique<Knowing>(market); }
+std::unique_ptr<Rival> RulesWithStaticCaps(const SimulatedMarket& market, const Purse& purse) {
+  return std::make_unique<Rules>(market, purse);
+}
+std::unique_ptr<Rival> NightlyBoosting(const SimulatedMarket& market, const Purse& purse) {
+  return std::make_unique<Boosting>(market, purse);
+}
+std::unique_ptr<Rival> Oracle(const SimulatedMarket& market, const Purse& purse, double price) {
+  return std::make_unique<Knowing>(market, purse, price);
+}
 
 }  // namespace offerstream

@@ -13,6 +13,13 @@
 
 namespace offerstream {
 
+/// Money for showing, from the first visit on.
+struct Purse {
+  double amount = 0;                 ///< major units, over `period`
+  EventTime starts = 0;
+  Duration period = 1;
+};
+
 /// What to show.
 struct Showing {
   std::size_t offer = 0, channel = 0;
@@ -21,14 +28,18 @@ struct Showing {
 /// One policy over one market. One thread.
 class Rival {
  public:
-  explicit Rival(const SimulatedMarket& market) : market_(market) {}
+  Rival(const SimulatedMarket& market, const Purse& purse) : market_(market), purse_(purse) {}
   virtual ~Rival() = default;
   /// Every record in order, before Decide is asked about it.
   void See(const MarketRecord& record);
-  /// At a visit: what to show, if anything.
-  virtual std::optional<Showing> Decide(const MarketRecord& visit) = 0;
+  /// At a visit: what to show, if anything; paid from the purse. Without pacing of one's own, what a day may cost is an
+  /// even share and what earlier days left.
+  std::optional<Showing> Decide(const MarketRecord& visit);
+  double spent() const { return spent_; }
 
  protected:
+  virtual std::optional<Showing> Choose(const MarketRecord& visit) = 0;
+  virtual bool Affords(double cost, EventTime now) const;
   /// What a customer database holds.
   struct Card {
     std::array<double, 2> moved{};                                ///< sums of payments and deposits, major units
@@ -44,18 +55,21 @@ class Rival {
   static unsigned Used(Card& card, std::size_t channel, EventTime now);
 
   const SimulatedMarket& market_;
+  const Purse purse_;
+  double spent_ = 0;
 
  private:
   std::vector<Card> cards_{};
 };
 
 /// Rules with static caps: the product the bank's own table names for the customer's job, in the cheapest channel that is
-/// consented to and below ten impressions a week.
-std::unique_ptr<Rival> RulesWithStaticCaps(const SimulatedMarket& market);
+/// consented to and below ten impressions a week (the mean of the planted caps).
+std::unique_ptr<Rival> RulesWithStaticCaps(const SimulatedMarket& market, const Purse& purse);
 /// Boosted trees on all exposures so far (customer, history, offer, channel, impression number), refitted every night on
 /// labels a day old, greedy on V p - c, at most ten impressions a week and channel.
-std::unique_ptr<Rival> NightlyBoosting(const SimulatedMarket& market);
-/// Knows the planted truth: the greatest V p_n - c - U u_n of this moment, nothing when none is above zero.
-std::unique_ptr<Rival> Oracle(const SimulatedMarket& market);
+std::unique_ptr<Rival> NightlyBoosting(const SimulatedMarket& market, const Purse& purse);
+/// Knows the planted truth: the greatest V p_n - (1 + price) c - U u_n of this moment, nothing when none is above zero; its
+/// money lasts until it is gone.
+std::unique_ptr<Rival> Oracle(const SimulatedMarket& market, const Purse& purse, double price);
 
 }  // namespace offerstream

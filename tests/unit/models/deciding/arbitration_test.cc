@@ -85,7 +85,7 @@ TEST(ScoreTable, AViewOfAnotherSchemaIsNotUsed) {
 }
 
 // Every candidate by the definition, written out.
-TEST(CandidateScorer, ScoresAsTheFormulasSayAndTheBestFourExactly) {
+TEST(CandidateScorer, ScoresAsTheFormulasSayAndTheBestExactly) {
   CampaignPlan plan = SmallPlan();
   for (std::size_t o = 0; o < 14; ++o) {   // groups of twelve, of four and a rest
     OfferSpec offer = plan.offers[o % 3];
@@ -108,9 +108,10 @@ TEST(CandidateScorer, ScoresAsTheFormulasSayAndTheBestFourExactly) {
     x[1][j] = j < base ? x[0][j] : static_cast<float>(draws.Normal());
   }
   const double penalty[2] = {.1, .3};
+  const std::vector<double> shift[2] = {{}, {.2, -.4}};
   scorer.SetCustomer(std::span<const float>(x[0]).first(base));
   for (std::size_t c = 0; c < 2; ++c) {
-    scorer.SetChannel(ChannelIndex(c), std::span<const float>(x[c]).subspan(base), penalty[c]);
+    scorer.SetChannel(ChannelIndex(c), std::span<const float>(x[c]).subspan(base), penalty[c], shift[c]);
   }
   std::vector<Candidate> list;
   for (std::size_t o = 0; o < shared->offers.size(); ++o) {
@@ -122,7 +123,10 @@ TEST(CandidateScorer, ScoresAsTheFormulasSayAndTheBestFourExactly) {
   }
   scorer.Score(list);
   std::size_t exact = 0;
-  for (const Candidate& c : list) {
+  std::size_t best = 0;
+  double ratio = 0, highest = -HUGE_VAL;
+  for (std::size_t k = 0; k < list.size(); ++k) {
+    const Candidate& c = list[k];
     const OfferSpec& offer = shared->offers[c.offer.value];
     const ModelIndex m = shared->ModelOf(c.offer, offer.goal);
     const ResponseView& view = *models.responses[m.value];
@@ -135,14 +139,69 @@ TEST(CandidateScorer, ScoresAsTheFormulasSayAndTheBestFourExactly) {
     }
     const bool found = scorer.ExactVariance(c.offer, c.channel) >= 0;
     exact += found;
-    const double v = found ? whole : diagonal;
-    const double p = fixed::Logistic(view.calibration_a + view.calibration_b * z / std::sqrt(1 + M_PI * v / 8));
+    const double g = c.probability * (1 - c.probability), said = c.probability_se * c.probability_se / (g * g);
+    if (!found && ratio == 0) ratio = said / diagonal;
+    const double v = found ? whole : ratio * diagonal;
+    const double moved = c.channel.value == 0 ? 0 : shift[1][offer.goal.value];
+    const double p = fixed::Logistic(view.calibration_a + moved + view.calibration_b * z / std::sqrt(1 + M_PI * v / 8));
+    if (c.score > highest) {
+      highest = c.score;
+      best = k;
+    }
     EXPECT_NEAR(c.probability, p, 1e-6);
     EXPECT_NEAR(c.probability_se, p * (1 - p) * std::sqrt(v), 1e-6);
     EXPECT_NEAR(c.score, p * offer.value * offer.lever - penalty[c.channel.value], 1e-4);
     EXPECT_NEAR(c.score_sd, offer.value * offer.lever * c.probability_se, 1e-9);
   }
-  EXPECT_EQ(exact, kExact);
+  EXPECT_GE(exact, kExact);
+  EXPECT_LT(exact, list.size());
+  EXPECT_GE(scorer.ExactVariance(list[best].offer, list[best].channel), 0);
+  EXPECT_GT(ratio, 0);
+}
+
+TEST(CandidateScorer, TellsWhatCandidatesOfOneOfferDoNotShare) {
+  CampaignPlan small = SmallPlan();
+  const auto plan = Shared(std::move(small));
+  Draws draws(1, 2, 8, Purpose::kSimulation);
+  AdoptedModels models;
+  for (std::size_t m = 0; m < plan->models(); ++m) models.responses.push_back(DenseView(*plan, ModelIndex(m), draws));
+  ScoreTable table(plan);
+  table.Adopt(models);
+  CandidateScorer scorer(*plan, table);
+  const std::size_t d = plan->features.size(), base = plan->features.candidate_begin;
+  std::vector<float> x(d);
+  for (float& value : x) value = static_cast<float>(draws.Normal());
+  std::vector<float> other = x;
+  for (std::size_t j = base; j < d; ++j) other[j] = static_cast<float>(draws.Normal());
+  scorer.SetCustomer(std::span<const float>(x).first(base));
+  scorer.SetChannel(ChannelIndex(0), std::span<const float>(x).subspan(base), 0);
+  scorer.SetChannel(ChannelIndex(1), std::span<const float>(other).subspan(base), 0);
+  std::vector<Candidate> list(3);
+  list[1].channel = ChannelIndex(1);
+  list[0].offer = list[1].offer = OfferIndex(0);
+  list[2].offer = OfferIndex(1);
+  list[0].channel = list[2].channel = ChannelIndex(0);
+  scorer.Score(list);
+  std::vector<double> difference;
+  scorer.ShareDoubt(list, 0, difference);
+  EXPECT_EQ(difference[0], -1);
+  EXPECT_EQ(difference[2], -1);
+  // (g x - h x')P(g x - h x'), all of it exact among three candidates.
+  const OfferSpec& offer = plan->offers[0];
+  const ResponseView& view = *models.responses[plan->ModelOf(OfferIndex(0), offer.goal).value];
+  const double worth = offer.value * offer.lever;
+  const double h = worth * list[0].probability * (1 - list[0].probability);
+  const double g = worth * list[1].probability * (1 - list[1].probability);
+  double apart = 0, own = 0, others = 0;
+  for (std::size_t i = 0; i < d; ++i) {
+    for (std::size_t j = 0; j < d; ++j) {
+      const double p = view.covariance[i * d + j];
+      apart += p * (double{other[i]} - double{x[i]}) * (double{other[j]} - double{x[j]});
+      own += p * double{x[i]} * double{x[j]};
+      others += p * double{other[i]} * double{other[j]};
+    }
+  }
+  EXPECT_NEAR(difference[1], (g - h) * (g - h) * (own + others) / 2 + g * h * apart, 1e-4 * difference[1]);
 }
 
 TEST(FixedLanes, HaveTheBitsOfTheScalarFunctions) {
