@@ -125,7 +125,7 @@ std::string SegmentsJson(const CampaignPlan& plan, const AdoptedModels* models) 
   if (models == nullptr || !models->segments) return "{\"version\":0,\"features\":[],\"segments\":[]}\n";
   const SegmentView& view = *models->segments;
   return fmt::format("{{\"version\":{},\"epoch\":{},\"features\":{},\"segments\":{}}}\n", view.version, view.epoch,
-                     Array(plan.segments.features, [](ProfileNumber n) { return JsonText(Name(n)); }),
+                     Array(SegmentNames(plan), [](const std::string& name) { return JsonText(name); }),
                      Array(view.macros, [](const SegmentView::Macro& m) {
                        return fmt::format("{{\"id\":{},\"share\":{},\"centre\":{}}}", m.id, Number(m.share),
                                           Array(m.centre, [](double v) { return Number(v); }));

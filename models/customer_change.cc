@@ -186,7 +186,10 @@ void CustomerChange::ByEvent(CustomerProfile& profile, const Event& event, const
     case EventKind::kDelivery: FailedDelivery(profile, event); break;
     case EventKind::kUnsubscribe:
     case EventKind::kComplaint: OptOut(profile, event); break;
-    case EventKind::kProfile: Traits(profile, event); break;
+    case EventKind::kProfile:
+      Traits(profile, event);
+      if (event.product.known()) SetOwned(profile, ProductOf(plan_, event, nullptr), event.time, event.quantity >= 0);
+      break;
     case EventKind::kCampaignCost: CampaignCost(profile, event); break;
     case EventKind::kRequest:
     case EventKind::kDelete:

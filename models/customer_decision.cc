@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <cmath>
 
 #include "models/deciding/explanation.h"
 #include "models/deciding/label_resolver.h"
@@ -25,7 +26,7 @@ CustomerDecision::CustomerDecision(std::shared_ptr<const CampaignPlan> plan, Fea
   limits_.resize(channels);
   consent_.resize(channels);
   channel_.resize(channels);
-  raw_.resize(plan_->segments.features.size());
+  raw_.resize(plan_->segments.size());
   needed_.resize(plan_->models());
   Adopt({});
 }
@@ -70,7 +71,8 @@ CustomerDecision::Place CustomerDecision::PlaceAt(std::vector<float>& z) const {
   const SegmentView* view = models_.segments.get();
   if (view == nullptr || view->dimension != raw_.size()) {   // the plan's own first epoch
     for (std::size_t j = 0; j < raw_.size(); ++j) {
-      z[j] = static_cast<float>((raw_[j] - plan_->segments.centre[j]) / plan_->segments.scale[j]);
+      const double away = raw_[j] - plan_->segments.centre[j];
+      z[j] = std::isfinite(away) ? static_cast<float>(away / plan_->segments.scale[j]) : 0.0F;
     }
     return {};
   }
@@ -82,6 +84,7 @@ CustomerDecision::Place CustomerDecision::PlaceAt(std::vector<float>& z) const {
 void CustomerDecision::Look(const CustomerProfile& profile, const Event& event) {
   features_.FillNumbers(profile, event.time, numbers_);
   features_.FillSegmentNumbers(numbers_, raw_);
+  if (!plan_->segments.attributes.empty()) features_.FillSegmentAttributes(profile, event.attributes, raw_);
   place_ = PlaceAt(z_);
   segment_ = place_.segment;
   SetCells(segment_);

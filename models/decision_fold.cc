@@ -181,7 +181,7 @@ bool DecisionFold::Impl::Fold(CustomerProfile& profile, const Event& event, Fold
     } else if (event.time >= account.watermark && (plan->decide.trigger_kinds >> static_cast<unsigned>(event.kind) & 1) != 0) {
       decided = DecideAll(profile, event, facts, out);
     }
-    const bool move = !plan->segments.features.empty();
+    const bool move = plan->segments.size() > 0;
     if (!decided && (impression || move)) decide.Look(profile, event);
     looked = decided || impression || move;
     if (decided || impression) decide.CapFacts(profile, event, facts.caps);

@@ -91,11 +91,11 @@ struct PlanFrame {
   void Configure(BudgetOwner& owner, IdHash model) const {
     if (const BudgetSpec* spec = BudgetOf(model)) owner.Configure(*plan, *spec);
   }
-  bool HasSegments() const { return !plan->segments.features.empty(); }
+  bool HasSegments() const { return plan->segments.size() > 0; }
   SegmentSettings Segments() const {
     const SegmentSpec& spec = plan->segments;
     SegmentSettings settings;
-    settings.dimension = static_cast<std::uint32_t>(spec.features.size());
+    settings.dimension = static_cast<std::uint32_t>(spec.size());
     settings.centre = spec.centre;
     settings.scale = spec.scale;
     settings.centre.resize(settings.dimension, 0.0);
@@ -110,6 +110,7 @@ struct PlanFrame {
 std::string SegmentFeatures(const CampaignPlan& plan) {
   std::string features;
   for (const ProfileNumber number : plan.segments.features) features.push_back(static_cast<char>(number));
+  for (const AttributeIndex attribute : plan.segments.attributes) features.append("\xff").append(plan.attributes[attribute.value].name);
   return features;
 }
 

@@ -25,9 +25,26 @@ constexpr std::size_t kDraftFeaturesMax = 64;
 
 std::string Short(double value) { return fmt::format("{:.4g}", value); }
 
+// Alone it ranks the answers so well that somebody should ask whether it was known beforehand; so well that it was not.
+constexpr double kSuspicious = 0.75, kTellsAll = 0.95;
+
+std::string LowerCase(std::string text) {
+  std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return std::tolower(c); });
+  return text;
+}
+
+// A name under which tables keep what is known only afterwards.
+bool Afterwards(const std::string& name) {
+  const std::string lower = LowerCase(name);
+  for (const char* word : {"duration", "length_of_call", "closed", "completed", "cancelled", "refund", "ended", "outcome_time"}) {
+    if (lower.find(word) != std::string::npos) return true;
+  }
+  return false;
+}
+
 // A name under which tables number their rows.
 bool Identity(std::string name) {
-  std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return std::tolower(c); });
+  name = LowerCase(std::move(name));
   return name == "id" || name == "index" || name == "rownumber" || name.ends_with("_id") || name.ends_with(" id") ||
          name.ends_with("invoiceno");
 }
@@ -96,6 +113,8 @@ class Draft {
     return table_.answer >= 0 ? "impression" : table_.amount >= 0 ? "transaction" : "profile";
   }
   std::size_t features() const { return used_; }
+  /// What to look at before believing the draft, a sentence each.
+  const std::vector<std::string>& warnings() const { return warnings_; }
 
  private:
   const TableColumn& Column(int index) const { return table_.columns[static_cast<std::size_t>(index)]; }
@@ -124,6 +143,13 @@ class Draft {
     if (!names_.insert(column.name).second) return LeaveOut(column, "its name comes twice");
     if (column.levels.size() < 2) return LeaveOut(column, "always the same");
     if (column.many && Identity(column.name)) return LeaveOut(column, "a number that only names the row");
+    const bool late = Afterwards(column.name) && column.separation >= kSuspicious;
+    if (table_.answer >= 0 && (column.only_with_yes || column.separation >= kTellsAll || late)) {
+      const std::string why = column.only_with_yes ? "there only when the answer is yes: known afterwards"
+                                                   : fmt::format("alone it ranks the answers with AUC {:.2f}: known only afterwards?", column.separation);
+      warnings_.push_back(fmt::format("{}: {}; left out", column.name, why));
+      return LeaveOut(column, why);
+    }
     std::string line = fmt::format("    - {{ name: {}", YamlScalar(column.name));
     std::size_t cost = 1;
     if (column.Truth()) {
@@ -144,13 +170,18 @@ class Draft {
     if (used_ + cost > kDraftFeaturesMax)
       return LeaveOut(column, fmt::format("would make more than {} features", kDraftFeaturesMax));
     used_ += cost;
-    attributes_ += line + " }\n";
+    const bool suspicious = table_.answer >= 0 && column.separation >= kSuspicious;
+    if (suspicious) {
+      warnings_.push_back(fmt::format("{}: alone it ranks the answers with AUC {:.2f}; take it out unless it was known before the answer", column.name, column.separation));
+    }
+    attributes_ += line + (suspicious ? fmt::format(" }}   # AUC {:.2f} alone: known before the answer?\n", column.separation) : " }\n");
     fields_ += fmt::format("    {}: {{ from: {} }}\n", YamlScalar(column.name), Pointer(index));
   }
 
   const TableProfile& table_;
   std::string source_;
   std::string attributes_{}, fields_{}, left_out_{}, others_{};
+  std::vector<std::string> warnings_{};
   std::set<std::string> names_{};
   std::size_t used_ = 1;
 };
@@ -205,6 +236,14 @@ int RunInit(const InitOptions& options) {
   fmt::print("{}\n{}\nrows looked at: {}; customer: {}; time: {}; answer: {}; each row is: {}; features: {}\n",
              config_path.string(), mapping_path.string(), table->rows, name(table->customer), name(table->time),
              name(table->answer), draft.Kind(), draft.features());
+  std::vector<std::string> warnings = draft.warnings();
+  if (table->answer < 0) {
+    warnings.push_back(fmt::format("no column looks like an answer: rows are read as {} and nothing is learned of who responds; name one under outcomes", draft.Kind()));
+  }
+  if (table->out_of_order > 0) {
+    warnings.push_back(fmt::format("{}: {} of {} rows are earlier than one before them; sort the file by it, or raise time.lateness", name(table->time), table->out_of_order, table->rows));
+  }
+  for (const std::string& warning : warnings) fmt::print("look at: {}\n", warning);
   return Prove(config_path);
 }
 

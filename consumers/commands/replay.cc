@@ -21,6 +21,7 @@
 #include "metrics/health.h"
 #include "models/domain/event_time.h"
 #include "models/domain/numeric_path.h"
+#include "models/domain/random.h"
 #include "state/formats/codecs.h"
 
 namespace offerstream {
@@ -93,6 +94,7 @@ class Replay {
     if (!file) return tl::unexpected(file.error());
     std::string key, value;
     const bool progress = isatty(STDERR_FILENO) == 1;
+    std::vector<Row> dealt;   // rows without an order
     while (!decisions_.closed()) {
       if (!(*file)->Ready()) {
         if (Status status = decisions_.Flush(); !status) return status;
@@ -100,9 +102,15 @@ class Replay {
       const auto more = (*file)->Next(key, value);
       if (!more) return tl::unexpected(more.error());
       if (!*more) break;
+      if (mapping_->shuffle) {
+        dealt.push_back({key, value, (*file)->line()});
+        continue;
+      }
       Take(path, (*file)->line(), key, value);
       if (progress && input_.records % 20'000 == 0) fmt::print(stderr, "\r{} records", input_.records);
     }
+    if (!dealt.empty()) Shuffle(dealt, *mapping_->shuffle);
+    for (const Row& row : dealt) Take(path, row.line, row.key, row.value);
     if (progress && input_.records >= 20'000) fmt::print(stderr, "\r\033[K");
     return {};
   }
@@ -130,6 +138,18 @@ class Replay {
   }
 
  private:
+  struct Row {
+    std::string key{}, value{};
+    std::uint64_t line = 0;
+  };
+  // Fisher and Yates.
+  static void Shuffle(std::vector<Row>& rows, std::uint64_t seed) {
+    Draws draws(seed, rows.size(), 0, Purpose::kSimulation);
+    for (std::size_t i = rows.size(); i > 1; --i) {
+      std::swap(rows[i - 1], rows[std::min(i - 1, static_cast<std::size_t>(draws.Uniform() * static_cast<double>(i)))]);
+    }
+  }
+
   LockstepSink Sink() {
     LockstepSink sink;
     if (decisions_.on()) {

@@ -56,8 +56,8 @@ class FeatureBuilder {
     }
     Block("products");
     Time();
-    const bool segment = Bool("features.segment", !plan_.segments.features.empty());
-    if (segment && plan_.segments.features.empty())
+    const bool segment = Bool("features.segment", plan_.segments.size() > 0);
+    if (segment && plan_.segments.size() == 0)
       Wrong("segment", "segments are turned off (segments.features is empty)");
     if (segment) {
       for (std::size_t slot = 0; slot < SegmentView::kSlots; ++slot) {
@@ -314,8 +314,8 @@ class FeatureBuilder {
 };
 
 // One entry of a list of profile numbers.
-void ReadScaledNumber(const YamlNode& node, std::string_view path, std::vector<ScaledNumber>& numbers,
-                      Mistakes& mistakes) {
+void ReadScaledNumber(const YamlNode& node, std::string_view path, std::span<const AttributeSpec> attributes,
+                      std::vector<ScaledNumber>& numbers, Mistakes& mistakes) {
   const YamlNode* name = node.Is(Kind::kMap) ? node.Find("name") : &node;
   if (name == nullptr || !name->Is(Kind::kScalar)) {
     mistakes.Add(node.place, fmt::format("{}: a name or {{name, center, scale}} is wanted", path));
@@ -330,6 +330,13 @@ void ReadScaledNumber(const YamlNode& node, std::string_view path, std::vector<S
       number = candidate;
       found = true;
     }
+  }
+  for (std::size_t a = 0; a < attributes.size() && !found; ++a) {
+    if (attributes[a].type != AttributeType::kNumber) continue;
+    known.push_back(attributes[a].name);
+    if (attributes[a].name != name->text) continue;
+    number = {{}, attributes[a].centre, attributes[a].scale, AttributeIndex(a)};
+    found = true;
   }
   if (!found) {
     mistakes.AddUnknown(name->place, fmt::format("{}: no profile number '{}'", path, name->text), name->text, known);
@@ -351,7 +358,7 @@ void ReadScaledNumber(const YamlNode& node, std::string_view path, std::vector<S
     }
   }
   for (const ScaledNumber& other : numbers) {
-    if (other.number == number.number)
+    if (other.number == number.number && other.attribute == number.attribute)
       mistakes.Add(name->place, fmt::format("{}: '{}' is given twice", path, name->text));
   }
   numbers.push_back(number);
@@ -359,7 +366,8 @@ void ReadScaledNumber(const YamlNode& node, std::string_view path, std::vector<S
 
 }  // namespace
 
-std::vector<ScaledNumber> ReadScaledNumbers(const YamlNode* parent, std::string_view path, Mistakes& mistakes) {
+std::vector<ScaledNumber> ReadScaledNumbers(const YamlNode* parent, std::string_view path, Mistakes& mistakes,
+                                            std::span<const AttributeSpec> attributes) {
   std::vector<ScaledNumber> numbers;
   const YamlNode* node = ReadNode(parent, path);
   std::optional<YamlNode> standard;
@@ -371,7 +379,7 @@ std::vector<ScaledNumber> ReadScaledNumbers(const YamlNode* parent, std::string_
     mistakes.Add(node->place, fmt::format("{}: a list of profile numbers is wanted, like [recency, click_rate]", path));
     return numbers;
   }
-  for (const YamlNode& child : node->children) ReadScaledNumber(child, path, numbers, mistakes);
+  for (const YamlNode& child : node->children) ReadScaledNumber(child, path, attributes, numbers, mistakes);
   return numbers;
 }
 

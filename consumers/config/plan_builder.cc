@@ -63,8 +63,8 @@ class PlanBuilder {
     Products();
     Outcomes();
     Consents();
-    Segments();
     Attributes();
+    Segments();
     plan_->Index();
     Budgets();
     Offers();
@@ -154,10 +154,18 @@ class PlanBuilder {
 
   void Segments() {
     const YamlNode* segments = root_.Find("segments");
-    for (const ScaledNumber& number : ReadScaledNumbers(segments, "segments.features", mistakes_)) {
-      plan_->segments.features.push_back(number.number);
-      plan_->segments.centre.push_back(number.centre);
-      plan_->segments.scale.push_back(number.scale);
+    const std::vector<ScaledNumber> numbers = ReadScaledNumbers(segments, "segments.features", mistakes_, plan_->attributes);
+    for (const bool attribute : {false, true}) {   // the profile's own come first
+      for (const ScaledNumber& number : numbers) {
+        if (number.attribute.known() != attribute) continue;
+        if (attribute) plan_->segments.attributes.push_back(number.attribute);
+        else plan_->segments.features.push_back(number.number);
+        plan_->segments.centre.push_back(number.centre);
+        plan_->segments.scale.push_back(number.scale);
+      }
+    }
+    if (numbers.size() > kSegmentDimensionMax) {
+      mistakes_.Add(PlaceOf(*segments, "features"), fmt::format("segments.features: more than {} numbers", kSegmentDimensionMax));
     }
     plan_->segments.k = static_cast<std::uint32_t>(ReadInteger(segments, "segments.k"));
   }
@@ -177,6 +185,7 @@ class PlanBuilder {
       attribute.scale = ReadNumber(&node, "features.attributes[].scale");
       attribute.levels = ReadTexts(&node, "features.attributes[].levels");
       Knots(node, attribute);
+      attribute.afterwards = ReadBool(&node, "features.attributes[].afterwards");
       Unique(seen, attribute.name, PlaceOf(node, "name"), "attribute");
       CheckAttribute(node, attribute);
       plan_->attributes.push_back(std::move(attribute));

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <span>
 
 #include "consumers/config/yaml_document.h"
 #include "models/domain/campaign_plan.h"
@@ -22,10 +23,12 @@ Condition ReadCondition(const YamlNode& node, const CampaignPlan& plan, Mistakes
 struct ScaledNumber {
   ProfileNumber number = ProfileNumber::kRecency;
   double centre = 0, scale = 1;
+  AttributeIndex attribute{};   ///< known: this attribute instead
 };
 /// Reads a list of names or {name, center, scale} (features.profile, segments.features); the default of `path` when
-/// absent.
-std::vector<ScaledNumber> ReadScaledNumbers(const YamlNode* parent, std::string_view path, Mistakes& mistakes);
+/// absent. `attributes`: those of type number may stand in the list as well, under their names.
+std::vector<ScaledNumber> ReadScaledNumbers(const YamlNode* parent, std::string_view path, Mistakes& mistakes,
+                                            std::span<const AttributeSpec> attributes = {});
 
 /// Canonical text of a plan: reads back to the identical plan; CampaignPlan.text.
 std::string PlanText(const CampaignPlan& plan);

@@ -172,13 +172,14 @@ class PlanWriter {
         for (const std::string& level : a.levels) levels += (levels.empty() ? "" : ", ") + YamlScalar(level);
         line += fmt::format("category, levels: [{}]", levels);
       }
+      if (a.afterwards) line += ", afterwards: true";
       Line("{}, feature: {} }}", line, feature || (a.type == AttributeType::kCategory && a.levels.empty()));
     }
     if (plan_.attributes.empty()) Line("    []");
     std::string profile;
     for (const FeatureSpec& f : plan_.features.features) {
       if (f.kind == FeatureKind::kProfileNumber)
-        profile += Scaled(profile, static_cast<ProfileNumber>(f.index), f.centre, f.scale);
+        profile += Scaled(profile, Name(static_cast<ProfileNumber>(f.index)), f.centre, f.scale);
     }
     Line("  profile: [{}]", profile);
     Line("  products: {}", Has(FeatureKind::kOwnsProduct));
@@ -190,8 +191,8 @@ class PlanWriter {
     Line("  max: {}", plan_.features.size());
   }
 
-  static std::string Scaled(const std::string& before, ProfileNumber number, double centre, double scale) {
-    return fmt::format("{}{{ name: {}, center: {}, scale: {} }}", before.empty() ? "" : ", ", Name(number), centre,
+  static std::string Scaled(const std::string& before, std::string_view name, double centre, double scale) {
+    return fmt::format("{}{{ name: {}, center: {}, scale: {} }}", before.empty() ? "" : ", ", name, centre,
                        scale);
   }
   std::string Sets() const {
@@ -211,7 +212,12 @@ class PlanWriter {
   std::string Segments() const {
     std::string text;
     for (std::size_t i = 0; i < plan_.segments.features.size(); ++i) {
-      text += Scaled(text, plan_.segments.features[i], plan_.segments.centre[i], plan_.segments.scale[i]);
+      text += Scaled(text, Name(plan_.segments.features[i]), plan_.segments.centre[i], plan_.segments.scale[i]);
+    }
+    for (std::size_t i = 0; i < plan_.segments.attributes.size(); ++i) {
+      const std::size_t at = plan_.segments.features.size() + i;
+      text += Scaled(text, YamlScalar(plan_.attributes[plan_.segments.attributes[i].value].name), plan_.segments.centre[at],
+                     plan_.segments.scale[at]);
     }
     return text;
   }

@@ -69,7 +69,7 @@ constexpr Setting kSettings[] = {
     {"commit.bytes_max", T::kSize, "64MiB", kMiB, 1024 * kMiB, "", false, "Most input bytes in a transaction."},
 
     {"time", T::kSection, "", 0, 0, "", false, "Event time."},
-    {"time.lateness", T::kDuration, "10m", 0, 30 * kDay, "", false,
+    {"time.lateness", T::kDuration, "10m", 0, 90 * kDay, "", false,
      "How far behind the newest event another may be; later ones decide nothing."},
     {"time.idle_after", T::kDuration, "30s", kSecond, kDay, "", false,
      "A partition silent for so long takes its time from the clock."},
@@ -180,6 +180,8 @@ constexpr Setting kSettings[] = {
      "number: one more feature that says it is missing."},
     {"features.attributes[].feature", T::kBool, "true", 0, 0, "", false,
      "false: kept for eligibility only, not seen by models."},
+    {"features.attributes[].afterwards", T::kBool, "false", 0, 0, "", false,
+     "true: it is known only after the answer (a call's duration), so figures with it are no forecast; reports say so."},
     {"features.profile", T::kFree,
      "[recency, frequency, monetary, deposits, withdrawals, days_since_click, click_rate, engagement]", 0, 0, "", false,
      "Numbers the profile keeps itself: names, or {name, center, scale}."},
@@ -197,7 +199,7 @@ constexpr Setting kSettings[] = {
 
     {"segments", T::kSection, "", 0, 0, "", false, "Streaming segments of customers."},
     {"segments.features", T::kFree, "[recency, frequency, monetary, deposits, withdrawals]", 0, 0, "", false,
-     "Profile numbers segments are made of: names, or {name, center, scale}; [] turns them off."},
+     "Profile numbers, and attributes of type number, segments are made of: names, or {name, center, scale}; [] turns them off."},
     {"segments.k", T::kInteger, "auto", 1, 12, "auto", false, "Number of segments; auto: by prediction strength."},
 
     {"learning", T::kSection, "", 0, 0, "", false, "How models learn."},

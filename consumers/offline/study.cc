@@ -53,6 +53,7 @@ Status Study::Label(const Observation& row, std::span<const float> x) {
   if (fresh) {
     model.feature_sum.assign(x.size(), 0);
     model.feature_squares.assign(x.size(), 0);
+    model.rates = std::make_unique<RateStudy>(plan_);
     if (!options_.challengers.empty() && x.size() > 1) {
       model.challenge = std::make_unique<Challenge>(options_.challengers, x.size() - 1, options_.schedule);
     }
@@ -62,6 +63,7 @@ Status Study::Label(const Observation& row, std::span<const float> x) {
                            (static_cast<double>(score.labels()) + kFirstRateLabels);
   const bool y = row.y > 0.5F;
   model.record.Add(row.probability, y, base_rate);
+  model.rates->Add(x, y);
   for (std::size_t j = 0; j < x.size(); ++j) {
     const double v = static_cast<double>(x[j]);
     model.feature_sum[j] += v;

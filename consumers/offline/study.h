@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "consumers/offline/rate_study.h"
 #include "models/domain/campaign_plan.h"
 #include "models/domain/event.h"
 #include "models/domain/observation.h"
@@ -26,6 +27,7 @@ namespace offerstream {
 struct ModelStudy {
   PredictionRecord record{};                       ///< every final label, nothing forgotten
   std::vector<double> feature_sum{}, feature_squares{};  ///< by feature of the plan, over the labelled exposures
+  std::unique_ptr<RateStudy> rates{};              ///< of yes by feature; never null in a Study
   std::unique_ptr<Challenge> challenge{};          ///< null: no challengers were asked for
 
   /// Standard deviation of feature j over the labelled exposures.

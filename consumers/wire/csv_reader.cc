@@ -2,6 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
+#include "consumers/wire/mapping_lists.h"
+
 namespace offerstream {
 
 CsvReader::CsvReader(FileReader& lines, CsvForm form) : lines_(lines), form_(std::move(form)) {
@@ -67,15 +71,16 @@ Result<bool> CsvReader::Columns(std::vector<std::string>& names) {
 }
 
 void CsvReader::AppendObject(const std::vector<std::string>& names, const std::vector<std::string>& cells,
-                             std::string& json) {
+                             std::string& json, const std::vector<std::string>& lists) {
   json += '{';
   for (std::size_t i = 0; i < names.size() && i < cells.size(); ++i) {
     if (i > 0) json += ',';
     AppendJsonText(names[i], json);
     json += ':';
+    const bool list = std::find(lists.begin(), lists.end(), names[i]) != lists.end();
     if (cells[i].empty())
       json += "null";
-    else
+    else if (!list || !AppendList(cells[i], json))
       AppendJsonText(cells[i], json);
   }
   json += '}';
@@ -90,7 +95,7 @@ Result<bool> CsvReader::Next(std::string& json) {
   const auto there = Row(cells_);
   if (!there || !*there) return there;
   json.clear();
-  AppendObject(names_, cells_, json);
+  AppendObject(names_, cells_, json, form_.lists);
   return true;
 }
 

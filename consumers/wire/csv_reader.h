@@ -24,9 +24,9 @@ class CsvReader {
   Result<bool> Columns(std::vector<std::string>& names);
   /// The next row as one JSON object: every cell a text, an empty one null; cells past the header are dropped.
   Result<bool> Next(std::string& json);
-  /// Appends an object of these names and cells.
-  static void AppendObject(const std::vector<std::string>& names, const std::vector<std::string>& cells,
-                           std::string& json);
+  /// Appends an object of these names and cells; those of `lists` that hold a printed list as a list.
+  static void AppendObject(const std::vector<std::string>& names, const std::vector<std::string>& cells, std::string& json,
+                           const std::vector<std::string>& lists = {});
 
  private:
   FileReader& lines_;

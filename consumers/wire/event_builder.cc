@@ -126,6 +126,10 @@ bool EventBuilder::Holds(const CompiledCondition& compiled, const FieldTable& fi
       for (const std::string& text : condition.values)
         holds = holds || (value.Usable() && value.text.starts_with(text));
       break;
+    case FieldCondition::Test::kContains:
+      for (const std::string& text : condition.values)
+        holds = holds || (value.Usable() && value.text.find(text) != std::string_view::npos);
+      break;
     case FieldCondition::Test::kIs:
     case FieldCondition::Test::kIn:
       for (const std::string& text : condition.values) holds = holds || (value.Usable() && value.text == text);
@@ -140,7 +144,8 @@ void EventBuilder::Build(const Record& record, const FieldTable& fields, Decoded
   for (const CompiledCondition& condition : skip_) {
     if (Holds(condition, fields)) return;
   }
-  bool good = (main_.conditional && !Holds(main_.when, fields)) || OneEvent(main_, record, fields, 0, batch, decoded);
+  bool good = CheckLists(fields);
+  good = good && ((main_.conditional && !Holds(main_.when, fields)) || OneEvent(main_, record, fields, 0, batch, decoded));
   for (std::size_t i = 0; i < emits_.size() && good; ++i) {
     if (!emits_[i].conditional || Holds(emits_[i].when, fields))
       good = OneEvent(emits_[i], record, fields, i + 1, batch, decoded);
@@ -229,8 +234,7 @@ bool EventBuilder::Identify(const CompiledTemplate& event, const Record& record,
   std::string* text = NextText(batch);
   text->append(customer.text).append(id.text);
   if (emit > 0) {
-    *text += '#';
-    *text += static_cast<char>('0' + emit % 10);
+    fmt::format_to(std::back_inserter(*text), "#{}", emit);
   }
   out.customer_id = std::string_view(*text).substr(0, customer.text.size());
   out.event_id = std::string_view(*text).substr(customer.text.size());
@@ -394,13 +398,16 @@ bool EventBuilder::Attributes(const Record& record, const FieldTable& fields, De
   std::vector<AttributeUpdate>* updates = nullptr;
   for (const CompiledAttribute& attribute : attributes_) {
     const FieldValue value = Value(attribute.source, record, fields, scratch_[0]);
-    if (value.type == Type::kAbsent) continue;
+    const FieldRule& rule = *attribute.source.rule;
+    if (value.type == Type::kAbsent && rule.sum.empty()) continue;
     AttributeUpdate update{attribute.attribute, {}};
-    const bool unknown = value.type == Type::kNull || value.text.empty() ||
+    const bool unknown = !value.Usable() || value.text.empty() ||
                          (missing_.size() > 0 && missing_.Find(value.text) != TextTable::kNone);
     if (value.type == Type::kContainer) return Refuse(Code::kSchema, "an attribute is a list or an object");
-    if (!unknown && attribute.source.rule->is) {
-      const bool same = value.text == *attribute.source.rule->is;
+    if (rule.Reckoned()) {
+      update.value = Reckon(attribute.source, value, fields);
+    } else if (!unknown && (rule.is || rule.contains)) {
+      const bool same = rule.is ? value.text == *rule.is : value.text.find(*rule.contains) != std::string_view::npos;
       update.value = {AttributeValue::Type::kBool, same ? 1.0 : 0.0, 0};
       if (attribute.type == AttributeType::kNumber) update.value.type = AttributeValue::Type::kNumber;
     } else if (!unknown && attribute.type == AttributeType::kNumber) {

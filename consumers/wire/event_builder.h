@@ -36,13 +36,16 @@ class EventBuilder {
   // A rule with its paths resolved to slots.
   struct CompiledRule {
     const FieldRule* rule = nullptr;
-    std::vector<std::uint16_t> slots{};
+    std::vector<std::uint16_t> slots{}, sum{};
     std::uint16_t times = PathTree::kNone, original = PathTree::kNone, sent = PathTree::kNone,
                   received = PathTree::kNone;
     TextTable names{};  // enum, by text -> index into `values`
     std::vector<std::string> values{};
     std::vector<std::uint8_t> kinds{};  // of `values`, for the kind rule
     bool plain = false;                 // only `from`: nothing to translate
+  };
+  struct CompiledList {
+    std::uint16_t list = PathTree::kNone, beyond = PathTree::kNone;
   };
   struct CompiledCondition {
     const FieldCondition* condition = nullptr;
@@ -72,6 +75,8 @@ class EventBuilder {
 
   FieldValue Value(const CompiledRule& rule, const Record& record, const FieldTable& fields,
                    std::string& scratch) const;
+  AttributeValue Reckon(const CompiledRule& rule, const FieldValue& value, const FieldTable& fields) const;
+  bool CheckLists(const FieldTable& fields);
   bool Holds(const CompiledCondition& condition, const FieldTable& fields) const;
   bool OneEvent(const CompiledTemplate& event, const Record& record, const FieldTable& fields, std::size_t emit,
                 DecodedBatch& batch, Decoded& decoded);
@@ -94,6 +99,7 @@ class EventBuilder {
   PathTree paths_{};
   CompiledTemplate main_{};
   std::vector<CompiledTemplate> emits_{};
+  std::vector<CompiledList> lists_{};
   std::vector<CompiledCondition> skip_{};
   std::vector<CompiledAttribute> attributes_{};
   TextTable offers_{}, channels_{}, products_{}, campaigns_{}, placements_{};

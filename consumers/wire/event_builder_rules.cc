@@ -1,7 +1,9 @@
 // How an EventBuilder is made ready: the mapping's rules with their paths resolved to slots and their names to codes.
 #include <algorithm>
 
+#include "consumers/config/quantity_text.h"
 #include "consumers/wire/event_builder.h"
+#include "models/domain/fixed_math.h"
 
 namespace offerstream {
 
@@ -28,6 +30,7 @@ EventBuilder::EventBuilder(std::shared_ptr<const CampaignPlan> plan, std::shared
   for (const std::string& text : mapping_->attributes.missing) missing_.Add(text, 0);
   main_ = Compile(mapping_->main, mapping_->main);
   for (const EventTemplate& emit : mapping_->emits) emits_.push_back(Compile(emit, mapping_->main));
+  for (const ListRule& list : mapping_->lists) lists_.push_back({paths_.Add(list.list), paths_.Add(list.beyond)});
   for (const FieldCondition& condition : mapping_->skip) skip_.push_back(Compile(condition));
   CompileAttributes();
 }
@@ -36,6 +39,7 @@ EventBuilder::CompiledRule EventBuilder::Compile(const FieldRule& rule) {
   CompiledRule out;
   out.rule = &rule;
   for (const FieldPath& path : rule.from) out.slots.push_back(paths_.Add(path));
+  for (const FieldPath& path : rule.sum) out.sum.push_back(paths_.Add(path));
   const auto slot = [&](const std::optional<FieldPath>& path) { return path ? paths_.Add(*path) : PathTree::kNone; };
   out.times = slot(rule.times);
   out.original = slot(rule.original);
@@ -70,6 +74,34 @@ EventBuilder::CompiledTemplate EventBuilder::Compile(const EventTemplate& event,
     }
   }
   return out;
+}
+
+// One that is no list, or is longer than the mapping looks, would lose items unseen.
+bool EventBuilder::CheckLists(const FieldTable& fields) {
+  for (const CompiledList& list : lists_) {
+    const FieldValue& value = fields.At(list.list);
+    if (value.type == FieldValue::Type::kContainer) {
+      if (fields.At(list.beyond).type != FieldValue::Type::kAbsent) return Refuse(Code::kSchema, "a list is longer than the mapping's each.max");
+    } else if (value.Usable() && !value.text.empty()) {
+      return Refuse(Code::kSchema, "a text stands where a list belongs");
+    }
+  }
+  return true;
+}
+
+AttributeValue EventBuilder::Reckon(const CompiledRule& compiled, const FieldValue& value, const FieldTable& fields) const {
+  const FieldRule& rule = *compiled.rule;
+  double number = 0;
+  if (rule.sum.empty() && (!value.Usable() || !ParseNumber(value.text, number))) return {};
+  for (const std::uint16_t slot : compiled.sum) {
+    const FieldValue& part = fields.At(slot);
+    double more = 0;
+    if (!part.Usable() || !ParseNumber(part.text, more)) return {};
+    number += more;
+  }
+  number = number * rule.factor + rule.plus;
+  if (rule.logarithm && number < 0) return {};
+  return {AttributeValue::Type::kNumber, rule.logarithm ? fixed::Log1p(number) : number, 0};
 }
 
 void EventBuilder::CompileAttributes() {

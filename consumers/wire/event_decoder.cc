@@ -3,6 +3,7 @@
 #include <simdjson.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cstring>
 
 #include "consumers/wire/event_builder.h"
@@ -131,6 +132,22 @@ struct EventDecoder::Impl {
     return true;
   }
 
+  // A list's items are its fields, named by their number.
+  bool WalkItems(json::value& value, std::uint16_t node) {
+    json::array items;
+    if (value.get_array().get(items)) return false;
+    std::size_t n = 0;
+    for (auto entry : items) {
+      json::value item;
+      if (entry.get(item)) return false;
+      char digits[24];
+      const char* end = std::to_chars(digits, digits + sizeof(digits), n++).ptr;
+      const PathTree::Child* child = builder.paths().Find(node, std::string_view(digits, static_cast<std::size_t>(end - digits)));
+      if (child != nullptr && !Take(item, *child)) return false;
+    }
+    return true;
+  }
+
   bool Take(json::value value, const PathTree::Child& child) {
     json::json_type type;
     if (value.type().get(type)) return false;
@@ -169,6 +186,7 @@ struct EventDecoder::Impl {
         found.type = Type::kContainer;
         break;
       case json::json_type::array:
+        if (child.node != PathTree::kNone && !WalkItems(value, child.node)) return false;
         found.type = Type::kContainer;
         break;
     }

@@ -8,6 +8,7 @@
 
 #include "consumers/config/embedded_files.h"
 #include "consumers/config/quantity_text.h"
+#include "consumers/wire/mapping_lists.h"
 #include "models/domain/event_time.h"
 
 namespace offerstream {
@@ -23,8 +24,8 @@ class MappingReader {
 
   void Read(const YamlNode& root, EventMapping& mapping) {
     Known(root, "",
-          {"version", "format", "delimiter", "quote", "header", "columns", "fields", "attributes", "emit", "skip",
-           "tests"});
+          {"version", "format", "delimiter", "quote", "header", "columns", "lists", "shuffle", "fields", "attributes", "emit",
+           "skip", "tests"});
     if (const YamlNode* version = root.Find("version"); version == nullptr)
       mistakes_.Add(root.place, "version: missing");
     else if (version->text != "1")
@@ -41,16 +42,21 @@ class MappingReader {
         mistakes_.Add(fields->place, fmt::format("fields.{}: missing", name));
       }
     }
+    if (const YamlNode* shuffle = root.Find("shuffle")) {
+      double seed = 0;
+      if (!ParseNumber(shuffle->text, seed) || seed < 0 || seed > 1e15) mistakes_.Add(shuffle->place, "shuffle: a seed, a number from 0, is wanted");
+      mapping.shuffle = static_cast<std::uint64_t>(seed);
+    }
     if (const YamlNode* node = root.Find("attributes")) Attributes(*node, mapping.attributes);
     EachMap(root, "skip", [&](const YamlNode& node) { mapping.skip.push_back(Condition(node, "skip")); });
     EachMap(root, "emit", [&](const YamlNode& node) {
-      Known(node, "emit", {"when", "fields"});
-      EventTemplate& emit = mapping.emits.emplace_back();
-      if (const YamlNode* when = node.Find("when")) emit.when = Condition(*when, "emit.when");
-      if (const YamlNode* inner = node.Find("fields")) Template(*inner, "emit.fields", emit);
+      Known(node, "emit", {"each", "when", "fields"});
+      if (const YamlNode* each = node.Find("each")) return EachItem(node, *each, mapping);
+      Emit(node, mapping.emits.emplace_back());
     });
-    // An emitted event's id ends in one digit.
-    if (mapping.emits.size() > 9) mistakes_.Add(root.Find("emit")->place, "emit: more than 9 events of one record");
+    if (mapping.emits.size() > kEmitsMax) {
+      mistakes_.Add(root.Find("emit")->place, fmt::format("emit: more than {} events of one record", kEmitsMax));
+    }
     EachMap(root, "tests", [&](const YamlNode& node) { Test(node, mapping); });
   }
 
@@ -120,6 +126,33 @@ class MappingReader {
     return paths;
   }
 
+  void Emit(const YamlNode& node, EventTemplate& emit) {
+    if (const YamlNode* when = node.Find("when")) emit.when = Condition(*when, "emit.when");
+    if (const YamlNode* inner = node.Find("fields")) Template(*inner, "emit.fields", emit);
+  }
+  // each: an emit for each item of a list, which a pointer names by *.
+  void EachItem(const YamlNode& node, const YamlNode& each, EventMapping& mapping) {
+    Known(each, "emit.each", {"of", "max"});
+    const YamlNode *of = each.Find("of"), *max = each.Find("max");
+    double items = 0;
+    if (of == nullptr || max == nullptr || !ParseNumber(max->text, items) || items < 1 || items > kEmitsMax) {
+      mistakes_.Add(each.place, fmt::format("emit.each: of, a pointer to a list, and max, 1 to {}, are wanted", kEmitsMax));
+      return;
+    }
+    ListRule& rule = mapping.lists.emplace_back();
+    rule.list = rule.beyond = Path(*of, "emit.each.of");
+    rule.beyond.keys.push_back(fmt::format("{:.0f}", items));
+    for (std::size_t i = 0; i < static_cast<std::size_t>(items); ++i) {
+      EventTemplate& emit = mapping.emits.emplace_back();
+      Emit(AtItem(node, of->text, i), emit);
+      if (emit.when) continue;
+      emit.when.emplace();
+      emit.when->path = rule.list;
+      emit.when->path.keys.push_back(fmt::to_string(i));
+      emit.when->test = FieldCondition::Test::kPresent;
+    }
+  }
+
   void Form(const YamlNode& root, EventMapping& mapping) {
     if (const YamlNode* format = root.Find("format")) {
       mapping.csv = format->text == "csv";
@@ -143,6 +176,7 @@ class MappingReader {
     one("quote", mapping.csv_form.quote);
     if (const YamlNode* header = root.Find("header")) mapping.csv_form.header = Truth(*header, "header");
     if (const YamlNode* columns = root.Find("columns")) mapping.csv_form.columns = Texts(*columns, "columns");
+    if (const YamlNode* lists = root.Find("lists")) mapping.csv_form.lists = Texts(*lists, "lists");
     if (mapping.csv && !mapping.csv_form.header && mapping.csv_form.columns.empty()) {
       mistakes_.Add(root.place, "columns: missing; a file without header needs them");
     }
@@ -166,7 +200,20 @@ class MappingReader {
     }
   }
 
-  FieldRule Rule(const YamlNode& node, const std::string& where, Field field) {
+  // sum, factor, plus, log: a number made of others.
+  void Arithmetic(const YamlNode& node, const std::string& where, FieldRule& rule) {
+    const auto number = [&](const char* key, double& out) {
+      const YamlNode* value = node.Find(key);
+      if (value != nullptr && !ParseNumber(value->text, out)) mistakes_.Add(value->place, fmt::format("{}.{}: a number is wanted", where, key));
+    };
+    if (const YamlNode* sum = node.Find("sum")) rule.sum = Paths(*sum, where + ".sum");
+    if (const YamlNode* contains = node.Find("contains")) rule.contains = Text(*contains, where + ".contains");
+    if (const YamlNode* log = node.Find("log")) rule.logarithm = Truth(*log, where + ".log");
+    number("factor", rule.factor);
+    number("plus", rule.plus);
+  }
+
+  FieldRule Rule(const YamlNode& node, const std::string& where, Field field, bool attribute = false) {
     FieldRule rule;
     rule.given = true;
     const bool time = field == Field::kTime,
@@ -174,6 +221,7 @@ class MappingReader {
     std::vector<std::string> keys = {"from", "const", "row", "enum", "default", "is"};
     if (time) keys.insert(keys.end(), {"as", "format", "start", "step", "skew"});
     if (amount) keys.insert(keys.end(), {"negative", "times"});
+    if (attribute) keys.insert(keys.end(), {"sum", "factor", "plus", "log", "contains"});
     Known(node, where, keys);
     if (!node.Is(Kind::kMap)) return rule;
     if (const YamlNode* from = node.Find("from")) rule.from = Paths(*from, where + ".from");
@@ -199,7 +247,8 @@ class MappingReader {
       if (const YamlNode* value = node.Find("default")) KnownKind(*value, where);
     }
     if (time) TimeRule(node, where, rule);
-    if (rule.from.empty() && !rule.constant && !rule.row && !rule.standard && !rule.start) {
+    if (attribute) Arithmetic(node, where, rule);
+    if (rule.from.empty() && rule.sum.empty() && !rule.constant && !rule.row && !rule.standard && !rule.start) {
       mistakes_.Add(node.place, where + ": from, const, row or default is wanted");
     }
     return rule;
@@ -248,7 +297,7 @@ class MappingReader {
 
   FieldCondition Condition(const YamlNode& node, const std::string& where) {
     FieldCondition condition;
-    Known(node, where, {"from", "is", "in", "present", "starts_with", "not"});
+    Known(node, where, {"from", "is", "in", "present", "starts_with", "contains", "not"});
     if (!node.Is(Kind::kMap)) return condition;
     if (const YamlNode* from = node.Find("from"))
       condition.path = Path(*from, where + ".from");
@@ -271,8 +320,9 @@ class MappingReader {
         condition.values = Texts(value, where + "." + key);
       if (key == "in") condition.test = FieldCondition::Test::kIn;
       if (key == "starts_with") condition.test = FieldCondition::Test::kStartsWith;
+      if (key == "contains") condition.test = FieldCondition::Test::kContains;
     }
-    if (tests != 1) mistakes_.Add(node.place, where + ": one of is, in, present, starts_with is wanted");
+    if (tests != 1) mistakes_.Add(node.place, where + ": one of is, in, present, starts_with, contains is wanted");
     return condition;
   }
 
@@ -303,7 +353,7 @@ class MappingReader {
       if (!fields->Is(Kind::kMap)) mistakes_.Add(fields->place, "attributes.fields: a map of attributes is wanted");
       for (std::size_t i = 0; i < fields->keys.size(); ++i) {
         rules.fields[fields->keys[i].text] =
-            Rule(fields->children[i], "attributes.fields." + fields->keys[i].text, Field::kCategory);
+            Rule(fields->children[i], "attributes.fields." + fields->keys[i].text, Field::kCategory, true);
       }
     }
   }
@@ -353,82 +403,6 @@ class MappingReader {
 };
 
 }  // namespace
-
-bool ParseFieldPath(const std::string& text, FieldPath& out) {
-  out = {};
-  if (text.starts_with("ce_") && text.size() > 3) {
-    out.envelope = true;
-    out.keys.push_back(text.substr(3));
-    return true;
-  }
-  if (text.empty()) return true;
-  if (text[0] != '/') return false;
-  std::string key;
-  for (std::size_t i = 1; i <= text.size(); ++i) {
-    if (i == text.size() || text[i] == '/') {
-      out.keys.push_back(std::move(key));
-      key.clear();
-    } else if (text[i] == '~') {
-      if (i + 1 >= text.size() || (text[i + 1] != '0' && text[i + 1] != '1')) return false;
-      key += text[++i] == '0' ? '~' : '/';
-    } else {
-      key += text[i];
-    }
-  }
-  return true;
-}
-
-void AppendJsonText(std::string_view text, std::string& out) {
-  static constexpr char kHex[] = "0123456789abcdef";
-  out += '"';
-  std::size_t begin = 0;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const unsigned char c = static_cast<unsigned char>(text[i]);
-    if (c >= 0x20 && c != '"' && c != '\\') continue;
-    out.append(text, begin, i - begin);
-    begin = i + 1;
-    if (c == '"' || c == '\\') {
-      out += '\\';
-      out += static_cast<char>(c);
-    } else {
-      out += "\\u00";
-      out += kHex[c >> 4];
-      out += kHex[c & 15];
-    }
-  }
-  out.append(text, begin, text.size() - begin);
-  out += '"';
-}
-
-std::string YamlAsJson(const YamlNode& node) {
-  std::string out;
-  double number = 0;
-  switch (node.kind) {
-    case Kind::kNull:
-      return "null";
-    case Kind::kScalar:
-      // JSON has no leading zeros or plus signs; such a scalar is a text.
-      if (!node.quoted && (node.text == "true" || node.text == "false")) return node.text;
-      if (!node.quoted && ParseNumber(node.text, number) &&
-          node.text.find_first_not_of("-0123456789.eE") == std::string::npos &&
-          (node.text.size() < 2 || node.text[0] != '0' || node.text[1] == '.')) {
-        return node.text;
-      }
-      AppendJsonText(node.text, out);
-      return out;
-    case Kind::kList:
-      for (const YamlNode& child : node.children) out += (out.empty() ? "" : ",") + YamlAsJson(child);
-      return "[" + out + "]";
-    case Kind::kMap:
-      for (std::size_t i = 0; i < node.keys.size(); ++i) {
-        if (i > 0) out += ',';
-        AppendJsonText(node.keys[i].text, out);
-        out += ':' + YamlAsJson(node.children[i]);
-      }
-      return "{" + out + "}";
-  }
-  return "null";
-}
 
 LoadedMapping ParseMapping(const std::string& text, const std::string& name) {
   LoadedMapping loaded;

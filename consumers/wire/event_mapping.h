@@ -34,6 +34,12 @@ struct FieldRule {
   std::map<std::string, std::string> names{};  ///< enum: text -> text, before anything else looks at it
   std::optional<std::string> standard{};       ///< default: when absent or not in `names`
   std::optional<std::string> is{};             ///< truth values: whether the text equals this
+  std::optional<std::string> contains{};       ///< attributes, truth values: whether the text contains this
+  std::vector<FieldPath> sum{};                ///< attributes: numbers added up; unknown when one of them is none
+  double factor = 1, plus = 0;                 ///< attributes: number * factor + plus
+  bool logarithm = false;                      ///< attributes: ln(1 + that); unknown below 0
+  /// The number is reckoned, not read.
+  bool Reckoned() const { return !sum.empty() || factor != 1 || plus != 0 || logarithm; }
   bool negative = false;                       ///< amounts: below zero is allowed
   std::optional<FieldPath> times{};            ///< amounts: multiplied by this field
   std::vector<TimeForm> forms{};               ///< times
@@ -45,7 +51,7 @@ struct FieldRule {
 
 /// When a part of a mapping applies: one test of one field.
 struct FieldCondition {
-  enum class Test : std::uint8_t { kIs, kIn, kPresent, kAbsent, kStartsWith };
+  enum class Test : std::uint8_t { kIs, kIn, kPresent, kAbsent, kStartsWith, kContains };
   FieldPath path{};
   Test test = Test::kIs;
   bool negated = false;
@@ -74,6 +80,12 @@ struct CsvForm {
   char delimiter = ',', quote = '"';
   bool header = true;
   std::vector<std::string> columns{};  ///< names when there is no header
+  std::vector<std::string> lists{};    ///< columns that hold lists as programs print them: [[-55, 'Deposit', 20.5]]
+};
+
+/// A list of which every item becomes an event; one that is no list or has more items than the mapping allows is refused.
+struct ListRule {
+  FieldPath list{}, beyond{};  ///< beyond: the item that must not be there
 };
 
 /// One test of a mapping file: a record and what it becomes.
@@ -97,9 +109,12 @@ class EventMapping {
   CsvForm csv_form{};
   EventTemplate main{};
   std::vector<EventTemplate> emits{};  ///< fields not given are the main event's
+  std::vector<ListRule> lists{};       ///< taken apart by emits
   std::vector<FieldCondition> skip{};  ///< a record for which one holds becomes no event
   AttributeRules attributes{};
   std::vector<MappingTest> tests{};
+  /// Seed: rows of a file have no order, so a replay deals them anew. Kept in memory meanwhile.
+  std::optional<std::uint64_t> shuffle{};
 };
 
 /// A mapping, or every mistake of its file.

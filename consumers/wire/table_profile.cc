@@ -8,6 +8,7 @@
 
 #include "consumers/config/quantity_text.h"
 #include "consumers/wire/csv_reader.h"
+#include "consumers/wire/table_leaks.h"
 #include "models/domain/event_time.h"
 
 namespace offerstream {
@@ -256,6 +257,9 @@ Result<TableProfile> ProfileTable(const std::string& path) {
   if (!status) return tl::unexpected<Error>(status.error());
   if (table.rows == 0) return Fail(Code::kDecode, path + ": there are no rows");
   Guess(table);
+  if (table.csv) {
+    if (const Status looked = LookForLeaks(path, table); !looked) return tl::unexpected<Error>(looked.error());
+  }
   return table;
 }
 

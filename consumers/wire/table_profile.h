@@ -20,6 +20,9 @@ struct TableColumn {
   std::map<std::string, std::uint64_t> levels{};  ///< counts of the first kLevelsMax distinct values
   bool many = false;                              ///< more distinct values than that
   std::string first{};                            ///< the first value, for the test of the draft
+  /// How well it ranks the guessed answers alone, as AUC turned to .5 or more; .5 where there is no answer to rank.
+  double separation = 0.5;
+  bool only_with_yes = false;                     ///< there in (nearly) no row whose answer is no, though often enough with yes
 
   /// Mean of its numbers; 0 when there is none.
   double Mean() const;
@@ -45,6 +48,7 @@ struct TableProfile {
   int customer = -1, time = -1, answer = -1, amount = -1;
   std::string time_format{};  ///< "" = RFC 3339; "epoch_s", "epoch_ms"; else a strftime format
   std::string answer_yes{};   ///< the value that means yes
+  std::uint64_t out_of_order = 0;  ///< rows whose time is before an earlier row's
 };
 
 /// Reads and guesses. Errors: kIo; kDecode when it is neither CSV nor JSON lines.

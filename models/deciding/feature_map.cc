@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <cassert>
+#include <limits>
 
 #include "models/domain/decay.h"
 
@@ -223,11 +224,28 @@ void FeatureMap::FillSegmentNumbers(const CustomerProfile& profile, EventTime at
   std::array<double, kProfileNumbers> numbers{};
   ProfileNumbers(profile, at, segment_numbers_, numbers);
   FillSegmentNumbers(numbers, raw);
+  FillSegmentAttributes(profile, {}, raw);
 }
 
 void FeatureMap::FillSegmentNumbers(std::span<const double, kProfileNumbers> numbers, std::span<double> raw) const {
-  assert(raw.size() == plan_.segments.features.size());
-  for (std::size_t i = 0; i < raw.size(); ++i) raw[i] = numbers[static_cast<std::size_t>(plan_.segments.features[i])];
+  assert(raw.size() == plan_.segments.size());
+  for (std::size_t i = 0; i < plan_.segments.features.size(); ++i) raw[i] = numbers[static_cast<std::size_t>(plan_.segments.features[i])];
+}
+
+void FeatureMap::FillSegmentAttributes(const CustomerProfile& profile, std::span<const AttributeUpdate> news,
+                                       std::span<double> raw) const {
+  for (std::size_t i = 0; i < plan_.segments.attributes.size(); ++i) {
+    const AttributeIndex wanted = plan_.segments.attributes[i];
+    AttributeValue value;
+    for (const AttributeSlot& slot : profile.attributes) {
+      if (slot.attribute() == wanted) value = slot.value();
+    }
+    for (const AttributeUpdate& update : news) {
+      if (update.attribute == wanted) value = update.value;
+    }
+    const bool number = value.type == AttributeValue::Type::kNumber;
+    raw[plan_.segments.features.size() + i] = number ? value.number : std::numeric_limits<double>::quiet_NaN();
+  }
 }
 
 }  // namespace offerstream

@@ -48,10 +48,12 @@ class FeatureMap {
   std::size_t ordinal_index() const { return ordinal_index_; }
   /// The value x[ordinal_index()] has at ordinal 1.
   float first_ordinal() const { return first_ordinal_; }
-  /// The raw segment features (SegmentSpec order) at the event's time. REQUIRES: raw.size() == segments.features.size().
+  /// The raw segment features (SegmentSpec order) at the event's time. REQUIRES: raw.size() == segments.size().
   void FillSegmentNumbers(const CustomerProfile& profile, EventTime at, std::span<double> raw);
-  /// The same with the numbers of FillNumbers at hand.
+  /// The profile's numbers among them, with those of FillNumbers at hand.
   void FillSegmentNumbers(std::span<const double, kProfileNumbers> numbers, std::span<double> raw) const;
+  /// The attributes among them; `news`: what the event says of them wins. NaN: not known.
+  void FillSegmentAttributes(const CustomerProfile& profile, std::span<const AttributeUpdate> news, std::span<double> raw) const;
 
  private:
   const AttributeValue& Attribute(std::uint16_t attribute) const { return values_[attribute]; }

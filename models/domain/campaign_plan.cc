@@ -101,4 +101,11 @@ void CampaignPlan::IndexCampaigns() {
   }
 }
 
+std::vector<std::string> SegmentNames(const CampaignPlan& plan) {
+  std::vector<std::string> names;
+  for (const ProfileNumber number : plan.segments.features) names.emplace_back(Name(number));
+  for (const AttributeIndex attribute : plan.segments.attributes) names.push_back(plan.attributes[attribute.value].name);
+  return names;
+}
+
 }  // namespace offerstream

@@ -38,6 +38,7 @@ struct AttributeSpec {
   AttributeType type = AttributeType::kNumber;
   double centre = 0, scale = 1;            ///< kNumber: feature = (value - centre) / scale
   std::vector<double> knots{};               ///< kNumber: where a curve may bend, ascending; empty: quantiles of a normal
+  bool afterwards = false;                 ///< known only after the answer: no forecast may use it, reports say so
   std::vector<std::string> levels{};         ///< kCategory: one-hot levels in order; others fall to no level
   std::vector<IdHash> level_hashes{};
 };
@@ -270,10 +271,17 @@ struct ConsentSpec {
 /// What customers are clustered by.
 struct SegmentSpec {
   std::vector<ProfileNumber> features{};
-  std::vector<double> centre{}, scale{};   ///< first standardisation epoch, same length
+  std::vector<AttributeIndex> attributes{};   ///< of type number; they come after the profile's
+  std::vector<double> centre{}, scale{};   ///< first standardisation epoch, of features, then attributes
   std::uint32_t k = 0;                 ///< 0: chosen by prediction strength
   Duration retell = Duration{28} * 86'400'000;  ///< a customer is told anew at least this often, silent or not
+  /// Dimensions; 0 turns segments off.
+  std::size_t size() const { return features.size() + attributes.size(); }
 };
+
+struct CampaignPlan;
+/// What segments are made of, by dimension: profile numbers, then attributes.
+std::vector<std::string> SegmentNames(const CampaignPlan& plan);
 
 /// Immutable once built; shared by all folds. Tables are in configuration order; indices are positions in them.
 struct CampaignPlan {

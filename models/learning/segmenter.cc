@@ -162,11 +162,7 @@ PointSet Segmenter::ReservoirPoints() const {
   return points;
 }
 
-void Segmenter::VoteOnK(const PointSet& points, Draws& draws) {
-  const std::int64_t day = micros_.clock() / (24 * kHour);
-  if (k_ != 0 && moves_since_vote_ < kVoteMoves && day <= vote_hour_ / 24) return;
-  moves_since_vote_ = 0;
-  vote_hour_ = micros_.clock() / kHour;
+std::vector<double> Segmenter::StrengthsOf(const PointSet& points, Draws& draws) const {
   std::vector<double> strength(kMostSegments + 1, 0.0), z(settings_.dimension);
   for (int split = 0; split < kVoteSplits; ++split) {
     PointSet halves[2] = {PointSet(settings_.dimension), PointSet(settings_.dimension)};
@@ -179,6 +175,15 @@ void Segmenter::VoteOnK(const PointSet& points, Draws& draws) {
     const std::vector<double> one = PredictionStrengths(halves[0], halves[1], kMostSegments, draws);
     for (std::size_t k = 0; k < one.size(); ++k) strength[k] += one[k] / kVoteSplits;
   }
+  return strength;
+}
+
+void Segmenter::VoteOnK(const PointSet& points, Draws& draws) {
+  const std::int64_t day = micros_.clock() / (24 * kHour);
+  if (k_ != 0 && moves_since_vote_ < kVoteMoves && day <= vote_hour_ / 24) return;
+  moves_since_vote_ = 0;
+  vote_hour_ = micros_.clock() / kHour;
+  const std::vector<double> strength = StrengthsOf(points, draws);
   if (strength_.empty()) strength_.assign(strength.begin() + 1, strength.end());
   std::uint32_t best = 1;
   for (std::uint32_t k = 2; k <= kMostSegments; ++k) {
@@ -421,6 +426,10 @@ SegmentDiagnostics Segmenter::Diagnose() const {
     result.silhouette.push_back(Silhouette(some, AssignAll(some, fit.centres)));
   }
   result.elbow = Elbow(result.inertia);
+  if (result.prediction_strength.empty()) {   // k is set: nobody voted
+    const std::vector<double> strength = StrengthsOf(points, draws);
+    result.prediction_strength.assign(strength.begin() + 1, strength.end());
+  }
   return result;
 }
 

@@ -56,7 +56,7 @@ struct SegmentDiagnostics {
   std::vector<double> inertia{};              ///< k = 1..12, over the reservoir
   std::vector<double> bic{};                  ///< lower is better
   std::vector<double> silhouette{};           ///< on at most 2,000 customers; [0] is 0
-  std::vector<double> prediction_strength{};  ///< smoothed over votes; empty before the first, and when k is set
+  std::vector<double> prediction_strength{};  ///< smoothed over votes; of one look where there was no vote
   std::size_t elbow = 1;
   std::vector<std::pair<std::uint32_t, std::int64_t>> sizes{};  ///< segment id -> customers in the reservoir
   std::int64_t customers = 0;                 ///< counted in micro-clusters
@@ -133,6 +133,7 @@ class Segmenter {
   void StepIfDue();
   void MacroStep();
   PointSet ReservoirPoints() const;
+  std::vector<double> StrengthsOf(const PointSet& points, Draws& draws) const;   // [k]
   void VoteOnK(const PointSet& points, Draws& draws);
   Clustering FitMacro(const PointSet& points, std::uint32_t k, Draws& draws) const;
   void Identify(const PointSet& points, const Clustering& fit);

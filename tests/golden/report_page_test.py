@@ -179,7 +179,7 @@ def main():
         assert not console, f"the console says: {console[:3]}"
         assert not asked, f"the page asked for {asked[:3]}"
         for heading in ("offerstream-demo", "What was read", "Who responds, and why", "Segments", "How many impressions are enough",
-                        "Engagement and purchase", "Who owns what", "Deposits, withdrawals and purchases", "Whom to approach again",
+                        "Engagement and purchase", "Conversion by feature", "Clicks and purchases against impressions", "Campaigns", "Who owns what", "Deposits, withdrawals and purchases", "Whom to approach again",
                         "Decisions"):
             assert heading in drawn.headings, f"no heading {heading!r} among {drawn.headings}"
         assert len(drawn.charts) >= 20, f"{len(drawn.charts)} charts"

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "consumers/offline/rate_study.h"
 #include "models/deciding/feature_row.h"
 #include "models/domain/fixed_math.h"
 
@@ -11,16 +12,6 @@ namespace {
 
 constexpr double kNormal95 = 1.959963984540054;
 constexpr double kPi8 = 0.39269908169872414;   // pi / 8
-
-/// What the logarithm of a profile number stands for.
-double Natural(ProfileNumber number, double v) {
-  switch (number) {
-    case ProfileNumber::kProductsOwned:
-    case ProfileNumber::kClickRate: return v;
-    case ProfileNumber::kNetFlow: return v < 0 ? 1 - fixed::Exp(-v) : fixed::Exp(v) - 1;
-    default: return fixed::Exp(v) - 1;
-  }
-}
 
 bool Within(EventTime time, EventTime from) { return time != kNever && time >= from; }
 
@@ -61,6 +52,7 @@ SegmentSurvey& CustomerSurvey::Of(std::uint32_t segment) {
     survey.levels.resize(plan_->attributes.size());
     for (std::size_t a = 0; a < survey.levels.size(); ++a) survey.levels[a].resize(plan_->attributes[a].levels.size() + 1);
     survey.owners.resize(plan_->products.size());
+    survey.reach.resize(plan_->channels.size());
   }
   return survey;
 }
@@ -82,7 +74,7 @@ void CustomerSurvey::Describe(const CustomerProfile& profile, SegmentSurvey& sur
   ++survey.customers;
   std::array<double, kProfileNumbers> numbers{};
   ProfileNumbers(profile, at_, (1u << kProfileNumbers) - 1, numbers);
-  for (std::size_t j = 0; j < kProfileNumbers; ++j) survey.numbers[j].Add(Natural(static_cast<ProfileNumber>(j), numbers[j]));
+  for (std::size_t j = 0; j < kProfileNumbers; ++j) survey.numbers[j].Add(NaturalNumber(static_cast<ProfileNumber>(j), numbers[j]));
   std::vector<bool> told(plan_->attributes.size());
   for (const AttributeSlot& slot : profile.attributes) {
     const std::size_t a = slot.attribute().value;
@@ -111,12 +103,42 @@ void CustomerSurvey::Describe(const CustomerProfile& profile, SegmentSurvey& sur
   Sum(survey.deposits, tally.deposits);
   Sum(survey.withdrawals, tally.withdrawals);
   Sum(survey.purchases, tally.purchases);
+  Sum(survey.returns, tally.returns);
   survey.deposited.Add(Major(tally.deposits.amount));
   survey.withdrawn.Add(Major(tally.withdrawals.amount));
   survey.purchased.Add(Major(tally.purchases.amount));
+  survey.returned.Add(Major(tally.returns.amount));
+  survey.net.Add(Major(tally.purchases.amount + tally.returns.amount));
   survey.depositors += tally.deposits.count > 0;
   survey.withdrawers += tally.withdrawals.count > 0;
   survey.purchasers += tally.purchases.count > 0;
+  survey.returners += tally.returns.count > 0;
+  survey.approached += tally.impressions > 0;
+  for (std::size_t o = 0; o < kOutcomesMax; ++o) survey.answered[o] += tally.impressions > 0 && (tally.answers >> o & 1) != 0;
+  for (std::size_t c = 0; c < tally.reach.size(); ++c) {
+    if (tally.reach[c].shown > 0) survey.reach[c][tally.reach[c].shown].Add(tally.reach[c], tally.conversions > 0);
+  }
+}
+
+void ReachSums::Add(const Reach& one, bool bought) {
+  const double s = static_cast<double>(one.shown), c = static_cast<double>(one.clicked);
+  ++customers;
+  buyers += bought;
+  shown += one.shown;
+  clicked += one.clicked;
+  shown_squares += s * s;
+  clicked_squares += c * c;
+  products += s * c;
+}
+
+void ReachSums::Add(const ReachSums& more) {
+  customers += more.customers;
+  buyers += more.buyers;
+  shown += more.shown;
+  clicked += more.clicked;
+  shown_squares += more.shown_squares;
+  clicked_squares += more.clicked_squares;
+  products += more.products;
 }
 
 void CustomerSurvey::Retarget(const CustomerProfile& profile, const Event& event) {
@@ -193,11 +215,18 @@ SegmentSurvey CustomerSurvey::Everybody() const {
       for (std::size_t l = 0; l < s.levels[a].size(); ++l) all.levels[a][l] += s.levels[a][l];
     }
     for (std::size_t o = 0; o < s.owners.size(); ++o) all.owners[o] += s.owners[o];
-    for (auto field : {&SegmentSurvey::deposits, &SegmentSurvey::withdrawals, &SegmentSurvey::purchases}) Sum(all.*field, s.*field);
-    for (auto field : {&SegmentSurvey::deposited, &SegmentSurvey::withdrawn, &SegmentSurvey::purchased, &SegmentSurvey::products}) {
+    for (auto field : {&SegmentSurvey::deposits, &SegmentSurvey::withdrawals, &SegmentSurvey::purchases, &SegmentSurvey::returns}) Sum(all.*field, s.*field);
+    for (auto field : {&SegmentSurvey::deposited, &SegmentSurvey::withdrawn, &SegmentSurvey::purchased, &SegmentSurvey::products, &SegmentSurvey::returned, &SegmentSurvey::net}) {
       Sum(all.*field, s.*field);
     }
-    for (auto field : {&SegmentSurvey::depositors, &SegmentSurvey::withdrawers, &SegmentSurvey::purchasers}) all.*field += s.*field;
+    for (auto field : {&SegmentSurvey::depositors, &SegmentSurvey::withdrawers, &SegmentSurvey::purchasers, &SegmentSurvey::returners,
+                       &SegmentSurvey::approached}) {
+      all.*field += s.*field;
+    }
+    for (std::size_t o = 0; o < kOutcomesMax; ++o) all.answered[o] += s.answered[o];
+    for (std::size_t c = 0; c < s.reach.size(); ++c) {
+      for (const auto& [shown, sums] : s.reach[c]) all.reach[c][shown].Add(sums);
+    }
   }
   return all;
 }

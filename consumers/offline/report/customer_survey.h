@@ -36,6 +36,14 @@ struct Moments {
   double High() const { return Mean() + Half(); }
 };
 
+/// Customers who were shown the same number of impressions on a channel, over the whole replay.
+struct ReachSums {
+  std::int64_t customers = 0, buyers = 0, shown = 0, clicked = 0;
+  double shown_squares = 0, clicked_squares = 0, products = 0;   ///< sums over customers
+  void Add(const Reach& one, bool bought);
+  void Add(const ReachSums& more);
+};
+
 /// Customers of one segment.
 struct SegmentSurvey {
   std::int64_t customers = 0;
@@ -44,9 +52,12 @@ struct SegmentSurvey {
   std::vector<std::vector<std::int64_t>> levels{};  ///< by attribute, by level; the last: another value or none
   std::vector<std::int64_t> owners{};               ///< by product
   Moments products{};                               ///< products a customer
-  MoneyCount deposits{}, withdrawals{}, purchases{};
-  Moments deposited{}, withdrawn{}, purchased{};    ///< major units a customer over the replay
-  std::int64_t depositors = 0, withdrawers = 0, purchasers = 0;
+  MoneyCount deposits{}, withdrawals{}, purchases{}, returns{};
+  Moments deposited{}, withdrawn{}, purchased{}, returned{}, net{};   ///< major units a customer over the replay
+  std::int64_t depositors = 0, withdrawers = 0, purchasers = 0, returners = 0;
+  std::int64_t approached = 0;                                 ///< shown anything
+  std::array<std::int64_t, kOutcomesMax> answered{};           ///< of them, by outcome: who ever said yes
+  std::vector<std::map<std::int64_t, ReachSums>> reach{};      ///< by channel, by impressions shown
 };
 
 /// Customers worth approaching again with one offer, each under the offer and channel of its best score.

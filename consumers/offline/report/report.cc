@@ -10,6 +10,7 @@ std::string ReportJson(const ReportParts& p) {
   // A part that others fill adds its field here and its section to page/ (README.md).
   const std::pair<const char*, std::string> fields[] = {
       {"about", report::AboutJson(p)},
+      {"warnings", report::WarningsJson(p)},
       {"input", report::InputJson(p.input)},
       {"events", report::EventsJson(p.counters)},
       {"decisions", report::DecisionsJson(p.plan, p.counters)},
@@ -17,8 +18,9 @@ std::string ReportJson(const ReportParts& p) {
          return report::ModelJson(m, p.study == nullptr ? nullptr : p.study->Find(m.id), p.adopted.segments.get());
        })},
       {"segments", report::SegmentsJson(p)},
-      {"caps", report::CapsJson(p.plan, p.adopted.caps.get())},
+      {"caps", report::CapsJson(p)},
       {"engagement", report::EngagementJson(p)},
+      {"reach", report::ReachJson(p)},
       {"products", report::ProductsJson(p)},
       {"transactions", report::TransactionsJson(p)},
       {"factors", p.study == nullptr ? "" : report::FactorsJson(*p.study)},
@@ -26,6 +28,7 @@ std::string ReportJson(const ReportParts& p) {
       {"preferences", p.study == nullptr ? "" : report::PreferencesJson(p.study->preferences(), p.study->now())},
       {"experiment", report::ExperimentJson(p.adopted.lift.get())},
       {"experiments", ExperimentsJson(p.plan, &p.adopted)},
+      {"spending", report::SpendingJson(p)},
       {"campaigns", CampaignsJson(p.plan, &p.adopted)},
       {"budgets", BudgetsJson(p.plan, p.adopted)},
   };

@@ -38,13 +38,16 @@ std::string ProductsJson(const ReportParts& p) {
 std::string TransactionsJson(const ReportParts& p) {
   if (p.survey == nullptr) return {};
   const SegmentSurvey all = p.survey->Everybody();
-  if (all.deposits.count + all.withdrawals.count + all.purchases.count == 0) return {};
+  if (all.deposits.count + all.withdrawals.count + all.purchases.count + all.returns.count == 0) return {};
   return BySegment(*p.survey, [&](const std::string& id, const SegmentSurvey& s) {
     Object out;
     out.Add("segment", id).Count("customers", s.customers);
     if (all.deposits.count > 0) out.Add("deposits", MoneyJson(s.deposits, s.deposited, s.depositors, s.customers));
     if (all.withdrawals.count > 0) out.Add("withdrawals", MoneyJson(s.withdrawals, s.withdrawn, s.withdrawers, s.customers));
     if (all.purchases.count > 0) out.Add("purchases", MoneyJson(s.purchases, s.purchased, s.purchasers, s.customers));
+    if (all.returns.count > 0) {
+      out.Add("returns", MoneyJson(s.returns, s.returned, s.returners, s.customers)).Add("net_per_customer", MeanJson(s.net));
+    }
     return out.str();
   });
 }

@@ -6,6 +6,7 @@
 #include "consumers/offline/report/json_text.h"
 #include "consumers/wire/feature_name.h"
 #include "models/evaluating/agreement.h"
+#include "models/evaluating/multiple_testing.h"
 #include "models/evaluating/proportion.h"
 
 namespace offerstream::report {
@@ -79,14 +80,27 @@ std::string CalibrationJson(const ProgressiveScore& score) {
   return Array(parts, [](const std::string& p) { return p; });
 }
 
+/// Two-sided p of a standard normal z.
+double ChanceOf(double z) { return std::erfc(std::abs(z) / std::sqrt(2.0)); }
+
+// q by driver, the level left out: it is no driver.
+std::vector<double> DriverQ(const ModelReport& m) {
+  std::vector<double> p;
+  for (std::size_t j = 1; j < m.drivers.size(); ++j) p.push_back(ChanceOf(m.drivers[j].z));
+  std::vector<double> q = FalseDiscoveryRates(p);
+  q.insert(q.begin(), 0.0);
+  return q;
+}
+
 std::string ImportancesJson(const ChallengeStanding& s, const std::vector<double>& online, const ModelReport& m, const SegmentView* segments) {
   std::vector<std::size_t> order(s.mean_abs_shap.size());
   for (std::size_t j = 0; j < order.size(); ++j) order[j] = j;
   std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return s.mean_abs_shap[a] > s.mean_abs_shap[b]; });
   order.resize(std::min(order.size(), kImportancesShown));
+  const std::vector<double> q = DriverQ(m);
   return Array(order, [&](std::size_t j) {
     Object out;
-    out.Text("feature", FeatureName(m.drivers[j + 1].feature, segments)).Real("total_gain", s.total_gain[j]).Real("mean_abs_shap", s.mean_abs_shap[j]);
+    out.Text("feature", FeatureName(m.drivers[j + 1].feature, segments)).Add("driver_found", q[j + 1] <= kFalseDiscoveryRate ? "true" : "false").Real("total_gain", s.total_gain[j]).Real("mean_abs_shap", s.mean_abs_shap[j]);
     return out.Real("online", online[j]).str();
   });
 }
@@ -119,6 +133,42 @@ std::string ChallengerJson(const ChallengeStanding& s, const ModelReport& m, con
   agreement.Real("rank_correlation_gain", RankCorrelation(strength, s.total_gain));
   agreement.Count("shared_of_top_5", static_cast<std::int64_t>(SharedTop(strength, s.mean_abs_shap, kTop)));
   return out.Add("agreement", agreement.str()).Add("importances", ImportancesJson(s, strength, m, segments)).str();
+}
+
+std::string DriversJson(const ModelReport& m, const ModelStudy* study, const std::vector<double>& q, const SegmentView* segments) {
+  return Array(m.drivers, [&](const ModelReport::Driver& d) {
+    const auto j = static_cast<std::size_t>(&d - m.drivers.data());
+    Object driver;
+    driver.Text("feature", FeatureName(d.feature, segments)).Real("coefficient", d.coefficient).Real("odds_ratio", d.odds_ratio);
+    driver.Real("low", d.low).Real("high", d.high).Real("z", d.z);
+    if (j > 0) driver.Real("p", ChanceOf(d.z)).Real("q", q[j]).Add("found", q[j] <= kFalseDiscoveryRate ? "true" : "false");
+    if (study != nullptr && j < study->feature_sum.size()) driver.Real("strength", std::abs(d.coefficient) * study->deviation(j));
+    return driver.str();
+  });
+}
+
+std::string PartJson(const RateStudy::Part& part, bool number) {
+  Object out;
+  if (number && part.level.empty()) out.Real("from", part.from).Real("to", part.to);
+  else out.Text("level", part.level);
+  const Proportion share = CountedShare(static_cast<double>(part.count.yes), static_cast<double>(part.count.n));
+  return out.Count("n", part.count.n).Count("k", part.count.yes).Real("rate", share.rate).Real("low", share.low).Real("high", share.high).str();
+}
+
+// The rate of yes by every feature's value, with the chance that it is the same everywhere.
+std::string RatesJson(const RateStudy& rates) {
+  const std::vector<RateStudy::Feature> features = rates.Find();
+  std::vector<double> p;
+  for (const RateStudy::Feature& feature : features) p.push_back(feature.p);
+  const std::vector<double> q = FalseDiscoveryRates(p);
+  return Array(features, [&](const RateStudy::Feature& feature) {
+    const auto i = static_cast<std::size_t>(&feature - features.data());
+    Object out;
+    out.Text("feature", feature.name).Text("type", feature.number ? "number" : "category").Real("chi_square", feature.chi_square);
+    out.Count("degrees", static_cast<std::int64_t>(feature.degrees)).Real("p", feature.p).Real("q", q[i]);
+    out.Add("found", q[i] <= kFalseDiscoveryRate ? "true" : "false");
+    return out.Add("parts", Row(feature.parts, [&](const RateStudy::Part& part) { return PartJson(part, feature.number); })).str();
+  });
 }
 
 /// |z| that a driver without any influence exceeds, among `tests` of them, in 5 of 100 models (Bonferroni).
@@ -156,14 +206,11 @@ std::string ModelJson(const ModelReport& m, const ModelStudy* study, const Segme
   out.Count("rejected", m.rejected).Count("drift_alarms", m.drift_alarms);
   out.Real("pace", m.pace).Count("lead_changes", m.lead_changes);
   out.Real("z_limit", LimitOfZ(m.drivers.empty() ? 0 : m.drivers.size() - 1));   // the level is no driver
-  out.Add("drivers", Array(m.drivers, [&](const ModelReport::Driver& d) {
-    const auto j = static_cast<std::size_t>(&d - m.drivers.data());
-    Object driver;
-    driver.Text("feature", FeatureName(d.feature, segments)).Real("coefficient", d.coefficient).Real("odds_ratio", d.odds_ratio);
-    driver.Real("low", d.low).Real("high", d.high).Real("z", d.z);
-    if (study != nullptr && j < study->feature_sum.size()) driver.Real("strength", std::abs(d.coefficient) * study->deviation(j));
-    return driver.str();
-  }));
+  const std::vector<double> q = DriverQ(m);
+  out.Count("drivers_tested", static_cast<std::int64_t>(q.size()) - 1);
+  out.Count("drivers_found", static_cast<std::int64_t>(std::count_if(q.begin() + 1, q.end(), [](double v) { return v <= kFalseDiscoveryRate; })));
+  out.Add("drivers", DriversJson(m, study, q, segments));
+  if (study != nullptr) out.Add("rates", RatesJson(*study->rates));
   if (study != nullptr && study->challenge) {
     out.Add("challengers", Array(study->challenge->standings(), [&](const ChallengeStanding& s) { return ChallengerJson(s, m, *study, segments); }));
   }

@@ -45,10 +45,19 @@ std::string SegmentsJson(const ReportParts& parts);
 /// Customers who saw or clicked and did not convert, with what approaching them again should bring.
 std::string RetargetingJson(const ReportParts& parts);
 // report_caps.cc
-/// The learned impression curves and caps.
-std::string CapsJson(const CampaignPlan& plan, const CapView* view);
+/// The learned impression curves and caps, and which of the caps are found rather than guessed ("claimed").
+std::string CapsJson(const ReportParts& parts);
 /// Answers by segment, channel and ordinal of the impression; empty without any.
 std::string EngagementJson(const ReportParts& parts);
+// report_spending.cc
+/// What each campaign cost and brought on each channel, and the return; empty without impressions.
+std::string SpendingJson(const ReportParts& parts);
+// report_reach.cc
+/// Clicks and purchases against how many impressions a customer was shown, by channel and segment; empty without any.
+std::string ReachJson(const ReportParts& parts);
+// report_warnings.cc
+/// What a reader must know before any figure: features known only afterwards, no answers, dates out of order; empty without.
+std::string WarningsJson(const ReportParts& parts);
 // report_customers.cc
 /// Who owns what, by segment; empty when nobody owns anything.
 std::string ProductsJson(const ReportParts& parts);

@@ -36,6 +36,15 @@ std::string TraitsJson(const CampaignPlan& plan, const SegmentSurvey& s, const S
   return traits.str();
 }
 
+/// By outcome: customers of the segment who ever said yes, of those that were shown anything.
+std::string AnswersJson(const CampaignPlan& plan, const SegmentSurvey& s) {
+  Object answers;
+  for (std::size_t o = 0; o < plan.outcomes.size(); ++o) {
+    answers.Add(plan.outcomes[o].id, ShareJson(static_cast<double>(s.answered[o]), static_cast<double>(s.approached)));
+  }
+  return answers.str();
+}
+
 std::string ProfilesJson(const ReportParts& p, const SegmentView& view) {
   const SegmentSurvey all = p.survey == nullptr ? SegmentSurvey{} : p.survey->Everybody();
   return Array(view.macros, [&](const SegmentView::Macro& m) {
@@ -47,6 +56,8 @@ std::string ProfilesJson(const ReportParts& p, const SegmentView& view) {
     const SegmentSurvey& s = found->second;
     return profile.Count("customers", s.customers)
         .Add("of_all", ShareJson(static_cast<double>(s.customers), static_cast<double>(all.customers)))
+        .Add("approached", ShareJson(static_cast<double>(s.approached), static_cast<double>(s.customers)))
+        .Add("answers", AnswersJson(p.plan, s))
         .Add("traits", TraitsJson(p.plan, s, all)).str();
   });
 }
@@ -92,7 +103,8 @@ std::string SegmentsJson(const ReportParts& p) {
   Object out;
   out.Count("k", static_cast<std::int64_t>(view == nullptr ? 0 : view->macros.size()));
   if (view != nullptr) {
-    out.Add("features", Row(p.plan.segments.features, [](ProfileNumber n) { return Quoted(offerstream::Name(n)); }));
+    out.Add("k_set", p.plan.segments.k > 0 ? "true" : "false");
+    out.Add("features", Row(SegmentNames(p.plan), Quoted));
     out.Add("profiles", ProfilesJson(p, *view));
   } else {
     out.Add("profiles", "[]");

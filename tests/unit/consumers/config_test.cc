@@ -237,6 +237,43 @@ TEST(Config, MistakesOfVariantsAreTold) {
   told("learning: { variants: { features: [linear, linear] } }\n", "given twice");
 }
 
+TEST(Config, SegmentsMayBeMadeOfNumberAttributesAndReadBack) {
+  const std::string text =
+      "version: 1\nevents: [ { topic: t, mapping: segment } ]\nchannels: { phone: {} }\noffers: [ { id: o } ]\nfeatures:\n  attributes:\n"
+      "    - { name: income, center: 9000, scale: 2000, afterwards: true }\n    - { name: job, type: category, levels: [cook] }\n"
+      "segments: { features: [income, recency, { name: monetary, center: 2, scale: 3 }], k: 4 }\n";
+  const LoadedConfig loaded = ParseConfig(text, "c.yaml");
+  for (const ConfigError& error : loaded.errors) ADD_FAILURE() << error.Text();
+  ASSERT_NE(loaded.config, nullptr);
+  const CampaignPlan& plan = *loaded.config->plan;
+  EXPECT_EQ(SegmentNames(plan), (std::vector<std::string>{"recency", "monetary", "income"}));
+  EXPECT_EQ(plan.segments.size(), 3u);
+  EXPECT_EQ(plan.segments.centre[2], 9000);
+  EXPECT_EQ(plan.segments.scale[2], 2000);
+  EXPECT_TRUE(plan.attributes[0].afterwards);
+  const auto again = ParsePlan(plan.text, 7);
+  ASSERT_TRUE(again.has_value()) << again.error().detail << "\n" << plan.text;
+  EXPECT_EQ((*again)->text, plan.text);
+  EXPECT_EQ((*again)->segments.attributes, plan.segments.attributes);
+  std::string wrong = text;
+  wrong.replace(wrong.find("[income, recency"), 16, "[job, recency   ");
+  const LoadedConfig bad = ParseConfig(wrong, "c.yaml");
+  ASSERT_EQ(bad.errors.size(), 1u);
+  EXPECT_NE(bad.errors[0].Text().find("no profile number 'job'"), std::string::npos) << bad.errors[0].Text();
+}
+
+TEST(Config, ACategoryOfTenThousandLevelsIsRefusedWithItsBlocks) {
+  std::string levels;
+  for (int i = 0; i < 10'000; ++i) levels += (i == 0 ? "" : ", ") + std::string("town") + std::to_string(i);
+  const LoadedConfig loaded = ParseConfig(
+      "version: 1\nevents: [ { topic: t, mapping: segment } ]\nchannels: { phone: {} }\noffers: [ { id: o } ]\nfeatures:\n  attributes:\n"
+      "    - { name: town, type: category, levels: [" + levels + "] }\n", "c.yaml");
+  ASSERT_FALSE(loaded.errors.empty());
+  bool told = false;
+  for (const ConfigError& error : loaded.errors) told = told || error.Text().find("features are more than 64: bias 1, attributes 10000") != std::string::npos;
+  EXPECT_TRUE(told) << loaded.errors[0].Text();
+}
+
 TEST(Config, TheSchemaFileIsWhatTheTableSays) {
   std::ifstream in(std::string(OFFERSTREAM_SOURCE_DIR) + "/deploy/schemas/config.json");
   std::ostringstream text;

@@ -74,5 +74,53 @@ TEST_F(InitTest, NothingIsOverwrittenWithoutForceAndNoTableIsAnError) {
   EXPECT_EQ(RunInit({Table(""), folder_.string(), true}), 1);
 }
 
+TEST_F(InitTest, WhatIsKnownOnlyAfterwardsIsLeftOutAndTold) {
+  std::string csv = "age,duration,completed_at,hint,constant,bought\n";
+  for (int i = 0; i < 400; ++i) {
+    const bool yes = i % 4 == 0;
+    csv += std::to_string(20 + i % 50) + "," + std::to_string((yes ? 300 : 100) + i * 7 % 240) + "," + (yes ? std::to_string(i) : "") + "," +
+           std::to_string((yes ? 9 : 5) + i % 11) + ",7," + (yes ? "1" : "0") + "\n";
+  }
+  ::testing::internal::CaptureStdout();
+  ASSERT_EQ(RunInit({Table(csv), folder_.string(), false}), 0);
+  const std::string told = ::testing::internal::GetCapturedStdout();
+  const LoadedConfig loaded = LoadConfig((folder_ / "offerstream.yaml").string());
+  ASSERT_NE(loaded.config, nullptr);
+  std::string names;
+  for (const FeatureSpec& feature : loaded.config->plan->features.features) names += feature.name + " ";
+  EXPECT_EQ(names, "bias age hint ");
+  EXPECT_NE(told.find("look at: duration: alone it ranks the answers with AUC"), std::string::npos) << told;
+  EXPECT_NE(told.find("look at: completed_at: there only when the answer is yes"), std::string::npos) << told;
+  EXPECT_NE(told.find("look at: hint: alone it ranks"), std::string::npos) << told;
+  std::ifstream file(folder_ / "offerstream.yaml");
+  const std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  EXPECT_NE(text.find("left out: constant (always the same)"), std::string::npos) << text;
+}
+
+TEST_F(InitTest, ATableWithoutAnAnswerAndWithDatesOutOfOrderSaysSo) {
+  std::string csv = "customer_id,day,amount\n";
+  for (int i = 0; i < 90; ++i) {
+    csv += "c" + std::to_string(i % 9) + ",2026-0" + std::to_string(1 + i % 3) + "-0" + std::to_string(1 + i % 9) + "," + std::to_string(i) + ".5\n";
+  }
+  ::testing::internal::CaptureStdout();
+  ASSERT_EQ(RunInit({Table(csv), folder_.string(), false}), 0);
+  const std::string told = ::testing::internal::GetCapturedStdout();
+  EXPECT_NE(told.find("look at: no column looks like an answer: rows are read as transaction"), std::string::npos) << told;
+  EXPECT_NE(told.find("look at: day: "), std::string::npos) << told;
+  EXPECT_NE(told.find("of 90 rows are earlier than one before them"), std::string::npos) << told;
+}
+
+TEST_F(InitTest, ACategoryOfTenThousandLevelsIsLeftOutOfTheDraft) {
+  std::string csv = "town,age,bought\n";
+  for (int i = 0; i < 10'000; ++i) csv += "town" + std::to_string(i) + "," + std::to_string(20 + i % 50) + "," + (i % 5 == 0 ? "1" : "0") + "\n";
+  ASSERT_EQ(RunInit({Table(csv), folder_.string(), false}), 0);
+  const LoadedConfig loaded = LoadConfig((folder_ / "offerstream.yaml").string());
+  ASSERT_NE(loaded.config, nullptr);
+  EXPECT_EQ(loaded.config->plan->features.size(), 2u);
+  std::ifstream file(folder_ / "offerstream.yaml");
+  const std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  EXPECT_NE(text.find("left out: town (more than 20 different texts)"), std::string::npos) << text;
+}
+
 }  // namespace
 }  // namespace offerstream

@@ -5,6 +5,7 @@
 #include "consumers/config/config.h"
 #include "consumers/wire/event_mapping.h"
 #include "consumers/wire/mapping_check.h"
+#include "consumers/wire/mapping_lists.h"
 
 namespace offerstream {
 namespace {
@@ -35,7 +36,54 @@ TEST(Mapping, EveryStudyIsSoundAndPassesItsOwnTests) {
     ExpectPassed(loaded.config->events[0].mapping, loaded.config->plan);
     ++studies;
   }
-  EXPECT_EQ(studies, 5u);
+  EXPECT_EQ(studies, 10u);
+}
+
+TEST(Mapping, AStudysOtherConfigurationsAreSoundToo) {
+  for (const char* config : {"bank-marketing/leaky.yaml", "starbucks/history.yaml"}) {
+    const LoadedConfig loaded = LoadConfig(std::string(OFFERSTREAM_SOURCE_DIR) + "/deploy/studies/" + config);
+    for (const ConfigError& error : loaded.errors) ADD_FAILURE() << error.Text();
+    ASSERT_NE(loaded.config, nullptr) << config;
+    ExpectPassed(loaded.config->events[0].mapping, loaded.config->plan);
+  }
+}
+
+TEST(Mapping, PrintedListsAreReadAndWhatIsNoneStaysAText) {
+  const auto read = [](const char* text) {
+    std::string json;
+    return AppendList(text, json) ? json : "none";
+  };
+  EXPECT_EQ(read("[[-55, 'Withdrawal', 3929.99], [-2, 'it\\'s', 1e3]]"), "[[-55,\"Withdrawal\",3929.99],[-2,\"it's\",1e3]]");
+  EXPECT_EQ(read("[None, True, False, \"a\\\"b\"]"), "[null,true,false,\"a\\\"b\"]");
+  EXPECT_EQ(read("[]"), "[]");
+  EXPECT_EQ(read("no list"), "none");
+  EXPECT_EQ(read("['open]"), "none");
+  EXPECT_EQ(read("[bare]"), "none");
+}
+
+TEST(Mapping, EveryItemOfAListBecomesAnEventAndNumbersAreReckoned) {
+  const LoadedConfig config = ParseConfig(
+      "version: 1\nevents: [ { topic: t, mapping: segment } ]\nchannels: { phone: {} }\noffers: [ { id: o } ]\nfeatures:\n  attributes:\n"
+      "    - { name: sum }\n    - { name: age }\n    - { name: log }\n    - { name: web, type: bool }\n", "c.yaml");
+  ASSERT_NE(config.config, nullptr);
+  const LoadedMapping loaded = ParseMapping(
+      "version: 1\nfields: { event_id: { from: /id }, customer_id: { from: /id }, kind: { const: ignore }, time: { start: 2026-01-10, step: 1s } }\n"
+      "emit:\n  - each: { of: /moves, max: 2 }\n    fields: { kind: { const: transaction }, time: { from: '/moves/*/0', start: 2026-01-10, step: 1d }, value: { from: '/moves/*/1' } }\n"
+      "  - when: { from: /channels, contains: web }\n    fields: { kind: { const: profile } }\n"
+      "attributes:\n  fields: { sum: { sum: [/a, /b] }, age: { from: /born, factor: -1, plus: 2014 }, log: { from: /a, log: true }, web: { from: /channels, contains: web } }\n"
+      "tests:\n  - { name: two, input: { id: x, moves: [[-3, 5.5], [-1, 2]], channels: 'web, mail', a: 1.5, b: 2, born: 1970 }, expect: [\n"
+      "      { kind: transaction, event_id: 'x#1', time: '2026-01-07T00:00:00.000Z', value: '5.50' }, { kind: transaction, event_id: 'x#2', value: '2.00' },\n"
+      "      { kind: profile, attributes: { sum: '3.5', age: '44', web: 'true' } } ] }\n"
+      "  - { name: none, input: { id: x, moves: [], channels: mail, a: 1 }, expect: [] }\n"
+      "  - { name: unknown part, input: { id: x, channels: web, a: 1, b: many, born: 1970 }, expect: [ { kind: profile, attributes: { sum: '', age: '44' } } ] }\n"
+      "  - { name: too long, input: { id: x, moves: [[-3, 1], [-2, 1], [-1, 1]] }, expect: { error: schema } }\n"
+      "  - { name: no list, input: { id: x, moves: many }, expect: { error: schema } }\n",
+      "m.yaml");
+  for (const ConfigError& error : loaded.errors) ADD_FAILURE() << error.Text();
+  ASSERT_NE(loaded.mapping, nullptr);
+  const MappingVerdict verdict = TestMapping(loaded.mapping, config.config->plan);
+  for (const ConfigError& failure : verdict.failures) ADD_FAILURE() << failure.Text();
+  EXPECT_EQ(verdict.passed, 5u);
 }
 
 TEST(Mapping, AFailingTestIsToldAtItsPlace) {

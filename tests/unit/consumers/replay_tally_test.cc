@@ -125,5 +125,67 @@ TEST_F(ReplayTallyTest, MoneyGoesByDirectionAndAKnownAnswerIsAConversion) {
   EXPECT_EQ(tally_.Find(5), nullptr);
 }
 
+TEST_F(ReplayTallyTest, ReturnsAreNoPurchases) {
+  Event bought = Of(5, EventKind::kTransaction, 10);
+  bought.has_value = true;
+  bought.value = 700;
+  Event back = bought;
+  back.value = -300;
+  back.quantity = -1;
+  for (const Event& event : {bought, bought, back}) tally_.Saw(event);
+  EXPECT_EQ(tally_.Find(5)->purchases.count, 2);
+  EXPECT_EQ(tally_.Find(5)->purchases.amount, 1'400);
+  EXPECT_EQ(tally_.Find(5)->returns.count, 1);
+  EXPECT_EQ(tally_.Find(5)->returns.amount, -300);
+}
+
+TEST_F(ReplayTallyTest, ImpressionsAreCountedByChannelAndAQuantityIsSoMany) {
+  Event shown = Of(5, EventKind::kImpression, 10);
+  shown.channel = ChannelIndex(1);
+  shown.quantity = 145;
+  Event clicked = Of(5, EventKind::kClick, 11);
+  clicked.channel = ChannelIndex(1);
+  clicked.quantity = 6;
+  Event once = Of(5, EventKind::kImpression, 12);
+  once.channel = ChannelIndex(0);
+  once.outcomes_known = once.outcomes_yes = 1u << CampaignPlan::kClick;
+  Event service = shown;
+  service.transactional = true;
+  for (const Event& event : {shown, clicked, once, service}) tally_.Saw(event);
+  const CustomerTally& customer = *tally_.Find(5);
+  ASSERT_EQ(customer.reach.size(), 2u);
+  EXPECT_EQ(customer.reach[1].shown, 145);
+  EXPECT_EQ(customer.reach[1].clicked, 6);
+  EXPECT_EQ(customer.reach[0].shown, 1);
+  EXPECT_EQ(customer.reach[0].clicked, 1);
+  EXPECT_EQ(customer.impressions, 146);
+}
+
+TEST_F(ReplayTallyTest, ACampaignsSpendIsItsImpressionsCostAndItsRevenueWhatFinalAnswersBrought) {
+  const OfferSpec& offer = plan_->offers[0];
+  const ChannelIndex channel = offer.channels[0];
+  Event shown = Of(5, EventKind::kImpression, 10);
+  shown.offer = OfferIndex(0);
+  shown.channel = channel;
+  tally_.Saw(shown);
+  shown.cost = 7;   // told by the event
+  tally_.Saw(shown);
+  Observation row;
+  row.kind = ObservationKind::kMature;
+  row.model = plan_->ModelHash(plan_->ModelOf(OfferIndex(0), OutcomeIndex(CampaignPlan::kConversion)));
+  row.channel = channel.value;
+  tally_.Learned(row, nullptr);
+  row.y = 1;
+  tally_.Learned(row, nullptr);   // no value of its own: the offer's
+  row.value = 1'250;
+  tally_.Learned(row, nullptr);
+  const CampaignSpending& sums = tally_.spending().at({offer.campaign_id, channel.value});
+  EXPECT_EQ(sums.impressions, 2);
+  EXPECT_DOUBLE_EQ(sums.spend, plan_->channels[channel.value].cost + 7);
+  EXPECT_EQ(sums.answered, 3);
+  EXPECT_EQ(sums.conversions, 2);
+  EXPECT_DOUBLE_EQ(sums.revenue, offer.value + 12.5);
+}
+
 }  // namespace
 }  // namespace offerstream

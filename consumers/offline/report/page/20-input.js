@@ -35,12 +35,12 @@
         }));
       }
       const rows = [];
-      for (const [reason, n] of Object.entries(c.input.rejected || {})) rows.push([`rejected: ${reasons[reason] || words(reason)}`, n]);
-      if (c.input.ignored > 0) rows.push(['ignored by the mapping', c.input.ignored]);
-      for (const [name, text] of Object.entries(notes)) if (c.events[name] > 0) rows.push([text, c.events[name]]);
+      for (const [reason, n] of Object.entries(c.input.rejected || {})) rows.push([`rejected: ${reasons[reason] || words(reason)}`, n, c.input.records, 'records']);
+      if (c.input.ignored > 0) rows.push(['ignored by the mapping', c.input.ignored, c.input.records, 'records']);
+      for (const [name, text] of Object.entries(notes)) if (c.events[name] > 0) rows.push([text, c.events[name], total, 'events']);
       if (rows.length > 0) {
         nodes.push(el('h3', {}, 'Refused, dropped, joined'), table([{title: 'What', of: r => r[0]}, {title: 'Number', number: true, of: r => whole(r[1])},
-          {title: 'Of all records', number: true, of: r => percent(r[1] / c.input.records)}], rows));
+          {title: 'Share', number: true, of: r => `${percent(r[1] / r[2])} of ${r[3]}`}], rows));
       } else {
         nodes.push(el('p', {}, 'Every record was taken.'));
       }

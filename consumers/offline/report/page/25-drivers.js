@@ -9,11 +9,12 @@
   Report.drivers = (whose, list, bar) => {
     const all = list.slice().sort((a, b) => Math.abs(b.z) - Math.abs(a.z));
     if (all.length === 0) return null;
-    const sure = all.filter(d => Math.abs(d.z) > bar).length;
+    const stands = d => d.found === undefined ? Math.abs(d.z) > bar : d.found;   // found: by false discoveries, else by the bar
+    const sure = all.filter(stands).length, by = all.some(d => d.found !== undefined) ? 'Benjamini and Hochberg, at most 5\u202f% false discoveries' : `|z| above ${number(bar)}`;
     const top = all.slice(0, kDriversDrawn).reverse();
     const mark = (d, i) => [d.odds_ratio, i];
-    const finding = sure === 0 ? 'No driver stands out: none survives correction for testing all of them at once.'
-      : `${sure} of ${all.length} drivers stand out even after correction for testing all of them at once (|z| above ${number(bar)}).`;
+    const finding = sure === 0 ? `No driver stands out: of ${all.length} none survives correction for testing all of them at once (${by}).`
+      : `${sure} of ${all.length} drivers stand out even after correction for testing all of them at once (${by}).`;
     return [el('p', {class: 'finding'}, finding), chart({
       title: `What drives ${whose}: odds ratio for one step of the feature, strongest first`, height: 80 + 24 * top.length,
       option: {
@@ -24,14 +25,15 @@
         series: [
           whiskers(top.map((d, i) => [i, d.low, d.high]), {horizontal: true, colour: soft}),
           {type: 'scatter', name: 'odds ratio', symbolSize: 9, data: top.map(mark), z: 4,
-            itemStyle: {color: p => Math.abs(top[p.value[1]].z) > bar ? colours[0] : '#fff', borderColor: colours[0], borderWidth: 1.5},
+            itemStyle: {color: p => stands(top[p.value[1]]) ? colours[0] : '#fff', borderColor: colours[0], borderWidth: 1.5},
             markLine: {silent: true, symbol: 'none', label: {show: false}, lineStyle: {color: soft, type: 'dashed'}, data: [{xAxis: 1}]}},
         ],
       },
       table: table([
         {title: 'Feature', of: d => feature(d.feature)}, {title: 'Odds ratio', number: true, of: d => interval(d.odds_ratio, d.low, d.high)},
-        {title: 'z', number: true, of: d => number(d.z)}, {title: 'Coefficient', number: true, of: d => number(d.coefficient)},
-      ], all, {label: `Drivers of ${whose}`, mark: d => Math.abs(d.z) > bar, paper: (d, i) => i < kDriversDrawn}),
+        {title: 'z', number: true, of: d => number(d.z)}, all.some(d => d.q !== undefined) ? {title: 'q', number: true, of: d => number(d.q)} : null,
+        {title: 'Coefficient', number: true, of: d => number(d.coefficient)},
+      ].filter(Boolean), all, {label: `Drivers of ${whose}`, mark: stands, paper: (d, i) => i < kDriversDrawn}),
     })];
   };
 })();

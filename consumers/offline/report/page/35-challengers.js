@@ -11,7 +11,10 @@
     if (top.length === 0) return null;
     const share = key => { const sum = all.reduce((s, r) => s + r[key], 0) || 1; return r => r[key] / sum; };
     const shap = share('mean_abs_shap'), online = share('online'), gain = share('total_gain');
+    const both = top.filter(r => r.driver_found).map(r => feature(r.feature));
     return [
+      el('p', {class: 'finding'}, both.length > 0 ? `Named by both, the regression (a driver that stands after correction) and ${x.name} (one of its ${top.length} strongest): ${both.join(', ')}.`
+        : `None of the ${top.length} features ${x.name} looks at most is a driver of the regression that stands after correction.`),
       x.agreement ? el('p', {class: 'finding'}, `${x.model}, ${x.name}: the two agree on ${x.agreement.shared_of_top_5} of the five strongest features; rank correlation of all ${number(x.agreement.rank_correlation_shap)} (SHAP), ${number(x.agreement.rank_correlation_gain)} (gain).`) : null,
       chart({
         title: `What ${x.name} looks at, beside the online model (${x.model})`, height: 90 + 28 * top.length,
@@ -23,7 +26,7 @@
             {type: 'bar', name: 'online: |coefficient| x deviation', color: colours[0], barMaxWidth: 9, data: top.map(online).reverse()}],
         },
         table: table([{title: 'Feature', of: r => feature(r.feature)}, {title: 'Mean |SHAP|', number: true, of: r => number(r.mean_abs_shap)}, {title: 'Gain, share', number: true, of: r => Report.percent(gain(r))},
-          {title: 'Online', number: true, of: r => number(r.online)}], all, {label: `Importances of ${x.name}`, paper: (r, i) => i < kImportancesDrawn}),
+          {title: 'Online', number: true, of: r => number(r.online)}, {title: 'Driver', of: r => r.driver_found ? 'yes' : '\u2013'}], all, {mark: r => r.driver_found, label: `Importances of ${x.name}`, paper: (r, i) => i < kImportancesDrawn}),
       }),
     ];
   }

@@ -28,6 +28,23 @@
     });
   }
 
+  // Who of each segment was approached, clicked, converted.
+  function responses(s) {
+    const approached = s.profiles.filter(p => p.approached && p.approached.k > 0), outcomes = approached.length === 0 ? [] : Object.keys(approached[0].answers).filter(o => approached.some(p => p.answers[o].k > 0));
+    if (outcomes.length === 0) return null;
+    const main = ['conversion', ...outcomes].find(o => outcomes.includes(o)), rows = approached.sort((a, b) => b.answers[main].rate - a.answers[main].rate);
+    const top = Math.max(...rows.map(p => p.answers[main].high));
+    return [el('h3', {}, 'How each segment responded'), chart({
+      title: `Customers with ${words(main)}, of those approached`, height: 80 + 34 * rows.length,
+      option: {
+        tooltip: {trigger: 'axis', axisPointer: {type: 'shadow'}, valueFormatter: v => percent(v)}, xAxis: values({min: 0, max: top * 1.05, axisLabel: {formatter: Report.tickPercent, color: Report.ink, hideOverlap: true, showMaxLabel: false}}),
+        yAxis: categories(rows.map(r => name(r.id)).reverse()),
+        series: [{type: 'bar', name: words(main), color: colours[0], barMaxWidth: 20, data: rows.map(r => r.answers[main].rate).reverse()}, Report.whiskers(rows.slice().reverse().map((r, i) => [i, r.answers[main].low, r.answers[main].high]), {horizontal: true})],
+      },
+      table: table([{title: 'Segment', of: p => name(p.id)}, {title: 'Approached', number: true, of: p => whole(p.approached.k)}, ...outcomes.map(o => ({title: words(o), number: true, of: p => rate(p.answers[o])}))], rows, {label: 'Response by segment'}),
+    })];
+  }
+
   function profiles(s) {
     const rows = s.profiles.filter(p => p.traits);
     const traits = [...new Set(rows.flatMap(p => Object.keys(p.traits)))];
@@ -60,7 +77,8 @@
     const line = (title, key, i, axis) => ({type: 'line', name: title, yAxisIndex: axis, data: rows.map(r => [r.k, r[key]]), color: colours[i], symbol: marks[i], symbolSize: 7, lineStyle: {type: dashes[i % 3], width: 2}});
     const bestSilhouette = rows.reduce((best, r) => r.silhouette > best.silhouette ? r : best, rows[0]);
     return [el('h3', {}, 'How many segments'),
-      el('p', {class: 'finding'}, `In force: ${s.k}. Prediction strength decides (the largest number whose segments are found again in another half of the customers, 0.8 or more, with votes over time); ` +
+      el('p', {class: 'finding'}, (s.k_set ? `${s.k} segments, as the configuration wants. Prediction strength (how far segments are found again in another half of the customers; 0.8 is sound) is ${number((rows.find(r => r.k === s.k) || {}).prediction_strength)} there; `
+        : `In force: ${s.k}. Prediction strength decides (the largest number whose segments are found again in another half of the customers, 0.8 or more, with votes over time); `) +
         `the elbow of the inertia lies at ${s.elbow_k}, the best silhouette at ${bestSilhouette.k}. They are shown, not used.`),
       chart({
         title: `Inertia, silhouette and prediction strength by number of segments (sample of ${whole(s.sample)} customers)`, height: 320,
@@ -77,7 +95,7 @@
 
   function history(s) {
     const days = s.history || [];
-    if (days.length < 2) return null;
+    if (days.length < 3) return null;
     const ids = [...new Set(days.flatMap(d => Object.keys(d.shares)))].sort((a, b) => a - b);
     return chart({
       title: 'Share of customers by segment over time', height: 300, wide: ids.length > 5,
@@ -117,7 +135,7 @@
     draw(c) {
       const s = c.segments;
       if (!s || s.k === 0 || s.profiles.length === 0) return [];
-      return [sizes(s), note('Where each customer stands at the end of the replay: recency goes on while a customer is silent. The drawing over time below has each customer where it was last seen.'), shape(s), profiles(s), choice(s), el('h3', {}, 'Over time'), history(s), moves(s), changes(s)];
+      return [sizes(s), note('Where each customer stands at the end of the replay: recency goes on while a customer is silent. The drawing over time below has each customer where it was last seen.'), responses(s), shape(s), profiles(s), choice(s), history(s), moves(s), changes(s)];
     },
   });
 })();

@@ -12,6 +12,7 @@
 
   function capOf(cell) {
     if (cell.learn === false) return 'no cap is learned here';
+    if (cell.claimed === false) return 'no cap is claimed';
     return cell.limit > 0 ? `cap ${cell.limit}${cell.low < cell.high ? ` [${cell.low}, ${cell.high}]` : ''}` : 'no cap learned yet';
   }
 
@@ -25,7 +26,7 @@
     const net = cell.learn !== false && points.some(p => known(p.net_value));
     const highest = Math.max(...points.map(p => p[curve]), 1e-6);
     const ceiling = Math.max(highest, ...shown.map(r => Math.min(r[answer].n >= 200 ? r[answer].high : r[answer].rate, 2.5 * highest)));
-    const mark = cell.limit > 0 && cell.learn !== false ? {silent: true, symbol: 'none', lineStyle: {color: Report.ink, type: 'solid', width: 1.5}, label: {formatter: `cap ${cell.limit}`, color: Report.ink, fontSize: 11, position: 'end'}, data: [{xAxis: cell.limit + 0.5}]} : undefined;
+    const mark = cell.claimed !== false && cell.limit > 0 && cell.learn !== false ? {silent: true, symbol: 'none', lineStyle: {color: Report.ink, type: 'solid', width: 1.5}, label: {formatter: `cap ${cell.limit}`, color: Report.ink, fontSize: 11, position: 'end'}, data: [{xAxis: cell.limit + 0.5}]} : undefined;
     const series = [
       whiskers(shown.map(r => [r.n, Math.min(r[answer].low, 1.15 * ceiling), Math.min(r[answer].high, 1.15 * ceiling)]), {colour: soft}),
       {type: 'scatter', name: `${answer} rate, counted`, data: shown.filter(r => r[answer].rate <= 1.15 * ceiling).map(r => [r.n, r[answer].rate]), symbolSize: 6, color: soft},
@@ -60,19 +61,19 @@
     about: 'What the n-th impression within the window brings, after taking out that keen customers are shown more; the cap is the last one that is worth more than it costs.',
     draw(c) {
       // A cell says something once it may have a cap, or has seen more than a first impression.
-      const cells = (c.caps || []).filter(cell => Report.living(cell.segment) && (cell.learn !== false || counted(c, cell).length > 1));
+      const cells = (c.caps || []).filter(cell => Report.living(cell.segment) && (cell.learn !== false || counted(c, cell).length > 1)).sort((a, b) => a.segment - b.segment);
       if (cells.length === 0) return [];
-      const learned = cells.filter(cell => cell.limit > 0 && cell.learn !== false);
-      const nodes = [el('p', {class: 'finding'}, learned.length === 0 ? 'No cap could be learned: there is too little evidence, or learning caps is off.'
+      const learned = cells.filter(cell => cell.claimed !== false && cell.limit > 0 && cell.learn !== false), reasons = [...new Set(cells.filter(cell => cell.why_not).map(cell => cell.why_not))];
+      const nodes = [el('p', {class: 'finding'}, learned.length === 0 ? `No cap is claimed: ${reasons.join('; ') || 'there is too little evidence'}.`
         : `Caps were learned in ${learned.length} of ${cells.length} cells, from ${Math.min(...learned.map(x => x.limit))} to ${Math.max(...learned.map(x => x.limit))} impressions.`)];
       const channels = [...new Set(cells.map(x => x.channel))], segments = [...new Set(cells.map(x => x.segment))];
       const at = (s, ch) => cells.find(x => x.segment === s && x.channel === ch);
       nodes.push(table([{title: 'Cap', of: s => segment(s)}, ...channels.map(ch => ({title: ch, number: true, of: s => {
         const cell = at(s, ch);
-        return !cell ? '\u2013' : cell.learn === false || cell.limit === 0 ? `none (n ${whole(cell.impressions)})` : `${cell.limit} [${cell.low}, ${cell.high}] (n ${whole(cell.impressions)})`;
+        return !cell ? '\u2013' : cell.claimed === false || cell.learn === false || cell.limit === 0 ? `none (n ${whole(cell.impressions)})` : `${cell.limit} [${cell.low}, ${cell.high}] (n ${whole(cell.impressions)})`;
       }}))], segments, {label: 'Learned caps by segment and channel', whole: true}),
       el('p', {class: 'note'}, 'In square brackets: the interval of the cap; n: impressions behind it. Segments that ended are in the JSON report. Points are counted shares with their intervals, drawn where there are enough impressions; the tables have all.'),
-      el('div', {class: 'grid'}, cells.map(cell => draw(c, cell))));
+      el('div', {class: 'grid'}, cells.filter(cell => counted(c, cell).length > 1).map(cell => draw(c, cell))));
       return nodes;
     },
   });

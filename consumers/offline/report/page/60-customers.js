@@ -27,7 +27,7 @@
     order: 52, id: 'transactions', fields: ['transactions'], title: 'Deposits, withdrawals and purchases',
     about: 'How many transactions of each type the customers of each segment made over the whole period, and how much money that was for a customer.',
     draw(c) {
-      const rows = c.transactions.filter(r => r.customers > 0), types = ['deposits', 'withdrawals', 'purchases'].filter(t => rows.some(r => r[t] && r[t].count > 0));
+      const rows = c.transactions.filter(r => r.customers > 0), types = ['deposits', 'withdrawals', 'purchases', 'returns'].filter(t => rows.some(r => r[t] && r[t].count > 0));
       const segments = rows.filter(r => r.segment !== null);
       return [chart({
         title: 'Mean amount a customer', height: 300, wide: true,

@@ -81,6 +81,21 @@ TEST_F(FeatureMapTest, AWildNumberDoesNotBecomeInfinite) {
   EXPECT_EQ(At("age"), 1e4f);
 }
 
+TEST_F(FeatureMapTest, SegmentNumbersEndWithAttributesAndTheEventsNewsWins) {
+  plan.segments.features = {ProfileNumber::kProductsOwned};
+  plan.segments.attributes = {AttributeIndex(0)};
+  std::vector<double> raw(2);
+  map.FillSegmentNumbers(profile, event.time, raw);
+  EXPECT_EQ(raw[0], 0);
+  EXPECT_TRUE(std::isnan(raw[1])) << "not known";
+  profile.attributes.push_back({AttributeIndex(0), {AttributeValue::Type::kNumber, 41, 0}});
+  map.FillSegmentNumbers(profile, event.time, raw);
+  EXPECT_EQ(raw[1], 41);
+  const std::vector<AttributeUpdate> news = {{AttributeIndex(0), {AttributeValue::Type::kNumber, 42, 0}}};
+  map.FillSegmentAttributes(profile, news, raw);
+  EXPECT_EQ(raw[1], 42);
+}
+
 TEST(ProfileNumber, RecencyIsAYearWhenNothingWasBought) {
   CustomerProfile p;
   std::array<double, kProfileNumbers> out{};
