@@ -38,7 +38,7 @@ class CustomerChange {
   /// SegmentSpec::retell; one within that time of the last telling is due.
   bool IsTurn(const CustomerProfile& profile) const { return TurnDue(profile) <= profile.next_due; }
   /// Whether there are turns at all (recovery of what was written before there were: no).
-  void TakeTurns(bool on) { turns_ = on && !plan_.segments.features.empty(); }
+  void TakeTurns(bool on) { turns_ = on && plan_.segments.size() > 0; }
 
   /// True when the event was seen within the dedup horizon; otherwise it is remembered.
   bool IsRepeat(CustomerProfile& profile, const Event& event, EventTime watermark);

@@ -25,6 +25,7 @@ struct YesCount {
 class ValueCounts {
  public:
   static constexpr std::size_t kKept = 4096;
+  /// One answer. O(log kKept), now and then O(kKept).
   void Add(float value, bool yes);
   /// Values that count as one: the smallest and the largest of them.
   struct Cell {
@@ -44,11 +45,13 @@ class ValueCounts {
 /// level. Values are in the units of the table. Not for the hot path; about a microsecond a feature and label.
 class RateStudy {
  public:
+  /// Customers alike in one feature.
   struct Part {
     std::string level{};         ///< of a category; "missing", "other"
     double from = 0, to = 0;     ///< of a number: smallest and largest value in it
     YesCount count{};
   };
+  /// One feature's parts, and whether they differ.
   struct Feature {
     std::string name{};
     bool number = false;

@@ -9,6 +9,7 @@ import json
 import math
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
@@ -269,20 +270,27 @@ def digital_marketing(study):
 
 def starbucks(study):
     table = study.table("starbucks/offer_stream.csv.gz")
-    report = study.report("starbucks/offerstream.yaml", "starbucks/offer_stream.csv.gz")
+    config = study.source / "deploy/studies/starbucks/history.yaml"
+    report = study.report("starbucks/history.yaml", "starbucks/offer_stream.csv.gz")
     assert report["about"]["customers"] == len({row["customer_id"] for row in table})
-    conversions = sum(m["positives"] for m in report["models"] if m["id"].endswith("/conversion"))
-    completed = sum(row["completed"] == "1" for row in table)
-    assert 0.9 * completed <= conversions <= completed, (conversions, completed)
-    for m in report["models"]:
-        offer = m["id"].split("/")[0]
-        if m["id"].endswith("/conversion") and "difficulty" in table[0]:
-            kinds = {row["offer_type"] for row in table if row["offer_id"] == offer}
-            assert kinds != {"informational"} or m["positives"] == 0, "informational offers never complete"
-    shown = sum(r["impressions"] for r in report["spending"] if r["channel"] is not None)
-    assert shown == len(table)
-    assert len(report["segments"]["history"]) >= 3 and report["segments"]["moves"]
-    return f"{shown} offers sent, {conversions} of {completed} completions joined; {report['segments']['k']} segments over {len(report['segments']['history'])} days"
+    worth = {offer: float(value) for offer, value in re.findall(r"id: ([0-9a-f]{32}), .*value: ([0-9.]+)", config.read_text())}
+    for offer in worth:
+        own, m = [row["completed"] == "1" for row in table if row["offer_id"] == offer], model(report, f"{offer}/conversion")
+        assert (m["n"], m["positives"]) == (len(own), sum(own)), offer
+    row = report["spending"][0]
+    earned = sum(worth[r["offer_id"]] for r in table if r["completed"] == "1")
+    assert (row["impressions"], row["conversions"]) == (len(table), 33_101)
+    near(row["revenue"], earned, 1e-6 * earned, "revenue")
+    s = report["segments"]
+    assert len(s["history"]) >= 5 and s["moves"] and any(c["what"] == "split" for c in s["changes"]), "segments do not change from wave to wave"
+    out = study.folder / "policies.json"
+    subprocess.run([study.binary, "backtest", "-c", str(config), "--policy", f"greedy={config},explore.policy=greedy", "--replicates", "200", "--report", str(out),
+                    str(study.data / "starbucks/offer_stream.csv.gz")], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    policies = json.loads(out.read_text())
+    near(policies["log"]["value"], earned / len(table), 1e-6, "what the log earned")
+    greedy = policies["policies"][0]
+    assert greedy["verdict"] == "earns more" and greedy["difference_interval"][0] > 4 and 6.5 < greedy["value"] < 7.6, greedy
+    return f"{len(table)} offers, {row['conversions']} completed; {s['k']} segments; the log earned {policies['log']['value']:.2f}, greedy {greedy['value']:.2f} {greedy['interval']}"
 
 
 def bank_churn(study):

@@ -60,10 +60,10 @@
     const rows = s.profiles.filter(p => p.centre.length > 0);
     if (rows.length < 2) return null;
     return chart({
-      title: 'How far each segment lies from the average customer (standard deviations)', height: 300,
+      title: 'How far each segment lies from the average customer (standard deviations)', height: 300, wide: s.features.length > 5,
       option: {
         legend: {}, tooltip: {trigger: 'axis', axisPointer: {type: 'shadow'}, valueFormatter: number},
-        xAxis: categories(s.features.map(words), {axisLabel: {interval: 0, color: Report.ink, fontSize: 12}}),
+        xAxis: categories(s.features.map(words), {axisLabel: {interval: 0, color: Report.ink, fontSize: 12, width: 100, overflow: 'break'}}),
         yAxis: values({name: 'standard deviations', nameGap: 36, axisLabel: {formatter: Report.tick, color: Report.ink}}),
         series: rows.map((p, i) => ({type: 'bar', name: name(p.id), data: p.centre, color: colours[i % colours.length], barMaxWidth: 26})),
       },
@@ -75,9 +75,10 @@
     const rows = s.elbow || [];
     if (rows.length === 0) return null;
     const line = (title, key, i, axis) => ({type: 'line', name: title, yAxisIndex: axis, data: rows.map(r => [r.k, r[key]]), color: colours[i], symbol: marks[i], symbolSize: 7, lineStyle: {type: dashes[i % 3], width: 2}});
+    const strength = (rows.find(r => r.k === s.k) || {}).prediction_strength;
     const bestSilhouette = rows.reduce((best, r) => r.silhouette > best.silhouette ? r : best, rows[0]);
     return [el('h3', {}, 'How many segments'),
-      el('p', {class: 'finding'}, (s.k_set ? `${s.k} segments, as the configuration wants. Prediction strength (how far segments are found again in another half of the customers; 0.8 is sound) is ${number((rows.find(r => r.k === s.k) || {}).prediction_strength)} there; `
+      el('p', {class: 'finding'}, (s.k_set ? `${s.k} segments, as the configuration wants. Prediction strength (how far segments are found again in another half of the customers; 0.8 is sound) is ${number(strength)} there${strength < 0.8 ? ': not sound, they cut one cloud into parts' : ''}; `
         : `In force: ${s.k}. Prediction strength decides (the largest number whose segments are found again in another half of the customers, 0.8 or more, with votes over time); `) +
         `the elbow of the inertia lies at ${s.elbow_k}, the best silhouette at ${bestSilhouette.k}. They are shown, not used.`),
       chart({

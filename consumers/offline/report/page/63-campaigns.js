@@ -8,9 +8,9 @@
   function spending(rows) {
     const drawn = rows.filter(r => r.roi);
     const head = [{title: 'Campaign', of: r => campaign(r.campaign)}, {title: 'Channel', of: r => r.channel === null ? 'all' : r.channel}, {title: 'Impressions', number: true, of: r => whole(r.impressions)},
-      {title: 'Clicks', number: true, of: r => whole(r.clicks)}, {title: 'Conversions', number: true, of: r => whole(r.conversions)}, {title: 'Conversion rate', number: true, of: r => rate(r.conversion)},
+      rows.some(r => r.clicks > 0) ? {title: 'Clicks', number: true, of: r => whole(r.clicks)} : null, {title: 'Conversions', number: true, of: r => whole(r.conversions)}, {title: 'Conversion rate', number: true, of: r => rate(r.conversion)},
       {title: 'Spend', number: true, of: r => money(r.spend)}, {title: 'Revenue', number: true, of: r => money(r.revenue)}, {title: 'ROI', number: true, of: r => span(r.roi, percent)},
-      {title: 'Cost per conversion', number: true, of: r => span(r.cost_per_conversion)}];
+      {title: 'Cost per conversion', number: true, of: r => span(r.cost_per_conversion)}].filter(Boolean);
     const grid = table(head, rows, {label: 'Campaigns by channel', whole: true, mark: r => r.channel === null});
     return [el('h3', {}, 'Spend and return'), drawn.length === 0 ? grid : chart({
       title: 'Return on spend: revenue less spend, for each unit spent', height: 80 + 32 * drawn.length, wide: true,
