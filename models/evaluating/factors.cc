@@ -27,7 +27,9 @@ constexpr double kRidge = 1e-6;            // a sum of other columns leaves the 
 std::vector<double> FallingEigenvalues(const MatrixXd& symmetric) {
   const Eigen::SelfAdjointEigenSolver<MatrixXd> solver(symmetric, Eigen::EigenvaluesOnly);
   const VectorXd& values = solver.eigenvalues();
-  return {values.reverse().begin(), values.reverse().end()};
+  std::vector<double> falling(values.begin(), values.end());
+  std::reverse(falling.begin(), falling.end());
+  return falling;
 }
 
 // Gamma(shape, 1) for shape >= 1 (Marsaglia, Tsang 2000).
