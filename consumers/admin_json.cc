@@ -4,6 +4,7 @@
 
 #include "consumers/wire/feature_name.h"
 #include "metrics/health.h"
+#include "models/domain/affinity.h"
 #include "models/domain/event_time.h"
 
 namespace offerstream {
@@ -101,13 +102,22 @@ std::string CustomerJson(const CampaignPlan& plan, const CustomerView& view) {
                                                             : JsonText(plan.products[at->second.value].id);
     return fmt::format("{{\"product_id\":{},\"since\":{}}}", id, Time(o.since));
   });
+  std::string affinity;
+  if (plan.affinity) {
+    std::vector<double> shares(plan.categories.size());
+    AffinityShares(std::span(p.affinity.begin(), p.affinity.size()), view.watermark, shares);
+    for (std::size_t c = 0; c < shares.size(); ++c) {
+      affinity += fmt::format("{}{}:{}", affinity.empty() ? ",\"affinity\":{" : ",", JsonText(plan.categories[c].id), Number(shares[c]));
+    }
+    affinity += "}";
+  }
   return fmt::format(
       "{{\"customer_id\":{},\"partition\":{},\"seq\":{},\"offset\":{},\"watermark\":{},\"first_seen\":{},\"last_event\":{},"
       "\"last_transaction\":{},\"orders_d90\":{},\"value_d90\":{},\"deposits_d30\":{},\"withdrawals_d30\":{},"
-      "\"channels\":{{{}}},\"attributes\":{{{}}},\"owned\":{},\"caps\":{},\"exposures\":{}}}\n",
+      "\"channels\":{{{}}},\"attributes\":{{{}}}{},\"owned\":{},\"caps\":{},\"exposures\":{}}}\n",
       JsonText(p.id), view.partition, view.seq, view.offset, Time(view.watermark), Time(p.first_seen), Time(p.last_event),
       Time(p.last_transaction), Number(p.orders.d90), Number(p.value.d90), Number(p.deposits.d30), Number(p.withdrawals.d30),
-      channels, attributes, owned, Array(view.caps, [&](const CapState& cap) { return CapStateJson(plan, cap); }),
+      channels, attributes, affinity, owned, Array(view.caps, [&](const CapState& cap) { return CapStateJson(plan, cap); }),
       Array(p.exposures, [&](const Exposure& e) { return ExposureJson(plan, e); }));
 }
 
@@ -129,6 +139,24 @@ std::string SegmentsJson(const CampaignPlan& plan, const AdoptedModels* models) 
                      Array(view.macros, [](const SegmentView::Macro& m) {
                        return fmt::format("{{\"id\":{},\"share\":{},\"centre\":{}}}", m.id, Number(m.share),
                                           Array(m.centre, [](double v) { return Number(v); }));
+                     }));
+}
+
+std::string PreferencesJson(const CampaignPlan& plan, const AdoptedModels* models) {
+  if (models == nullptr || !models->preferences) return "{\"version\":0,\"segments\":[]}\n";
+  const auto name = [&](IdHash category) {
+    for (const CategorySpec& c : plan.categories) {
+      if (c.hash == category) return JsonText(c.id);
+    }
+    return fmt::format("\"#{:016x}\"", category);
+  };
+  return fmt::format("{{\"version\":{},\"segments\":{}}}\n", models->preferences->version,
+                     Array(models->preferences->segments, [&](const PreferenceView::Segment& s) {
+                       return fmt::format("{{\"segment\":{},\"weight\":{},\"categories\":{}}}",
+                                          s.segment == 0 ? "null" : fmt::to_string(s.segment), Number(s.weight),
+                                          Array(s.shares, [&](const auto& share) {
+                                            return fmt::format("{{\"category\":{},\"share\":{}}}", name(share.first), Number(share.second));
+                                          }));
                      }));
 }
 

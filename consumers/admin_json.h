@@ -12,6 +12,8 @@ std::string CustomerJson(const CampaignPlan& plan, const CustomerView& view);
 std::string OffersJson(const CampaignPlan& plan);
 /// Segments with share and centre (standardised), by id.
 std::string SegmentsJson(const CampaignPlan& plan, const AdoptedModels* models);
+/// Shares of product categories of everybody and by segment; empty unless features.affinity is on.
+std::string PreferencesJson(const CampaignPlan& plan, const AdoptedModels* models);
 /// Learned impression curves per segment and channel.
 std::string CapsJson(const CampaignPlan& plan, const AdoptedModels* models);
 std::string ModelsJson(const LearnerView& learner);

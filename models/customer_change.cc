@@ -63,7 +63,7 @@ void SetOwned(CustomerProfile& profile, IdHash product, EventTime since, bool ow
 CustomerChange::CustomerChange(const CampaignPlan& plan, FeatureMap& features)
     : plan_(plan), features_(features), experiment_(plan), x_(plan.features.size()) {
   for (const ChannelSpec& c : plan.channels) longest_window_ = std::max(longest_window_, c.cap.window);
-  for (std::size_t c = 0; c < plan.campaigns.size(); ++c) all_campaigns_ |= std::uint64_t{1} << c;
+  for (std::size_t c = 0; c < plan.campaigns.size(); ++c) all_experiments_ |= std::uint64_t{1} << c;
   TakeTurns(true);
 }
 
@@ -182,7 +182,10 @@ void CustomerChange::ByEvent(CustomerProfile& profile, const Event& event, const
     case EventKind::kClick: Answer(profile, event, OutcomeIndex(CampaignPlan::kClick)); break;
     case EventKind::kConversion: Conversion(profile, event); break;
     case EventKind::kTransaction: Transaction(profile, event); break;
-    case EventKind::kEngagement: AddDecayed(profile.engagement, 1, event.time); break;
+    case EventKind::kEngagement:
+      AddDecayed(profile.engagement, 1, event.time);
+      if (plan_.affinity) TakePreference(profile, event, nullptr, AffinityAction::kView);
+      break;
     case EventKind::kDelivery: FailedDelivery(profile, event); break;
     case EventKind::kUnsubscribe:
     case EventKind::kComplaint: OptOut(profile, event); break;
@@ -308,7 +311,28 @@ void CustomerChange::Answer(CustomerProfile& profile, const Event& event, Outcom
       if (click) c.last_click = std::max(c.last_click, event.time);
     });
   }
+  if (plan_.affinity) TakePreference(profile, event, exposure, click ? AffinityAction::kClick : AffinityAction::kPurchase);
   if (!click) SetOwned(profile, ProductOf(plan_, event, exposure), event.time, true);
+}
+
+// The product as the event names it, else that of the offer it answers.
+void CustomerChange::TakePreference(CustomerProfile& profile, const Event& event, const Exposure* answered, AffinityAction action) {
+  ProductIndex product = event.product;
+  const OfferIndex offer = answered != nullptr ? answered->offer : event.offer;
+  if (product.value >= plan_.products.size() && offer.value < plan_.offers.size()) product = plan_.offers[offer.value].product;
+  if (product.value >= plan_.products.size()) return;
+  const CategoryIndex category = plan_.products[product.value].category_index;
+  if (!category.known()) return;
+  TakeAffinity(profile.affinity, category, action, event.time);
+  if (out_ == nullptr) return;
+  Observation& row = out_->observations.rows.emplace_back();
+  row.kind = ObservationKind::kPreference;
+  row.model = PreferencesModel();
+  row.time = event.time;
+  row.customer = profile.hash;
+  row.exposure = plan_.categories[category.value].hash;
+  row.n = static_cast<std::uint32_t>(action);
+  row.segment = profile.exposures.empty() ? 0 : profile.exposures.back().segment;   // as last decided
 }
 
 void CustomerChange::Conversion(CustomerProfile& profile, const Event& event) {
@@ -336,6 +360,7 @@ void CustomerChange::Transaction(CustomerProfile& profile, const Event& event) {
     AddDecayed(profile.value, amount, event.time);
   }
   if (!refund) profile.last_transaction = std::max(profile.last_transaction, event.time);
+  if (!refund && plan_.affinity) TakePreference(profile, event, nullptr, AffinityAction::kPurchase);
   SetOwned(profile, ProductOf(plan_, event, nullptr), event.time, !refund);
 }
 
@@ -382,7 +407,7 @@ void CustomerChange::ByDecision(CustomerProfile& profile, const Event& event, co
   if (fact.placement.value < kPlacementsMax) {
     profile.SetLastDecision(fact.placement, std::max(profile.LastDecision(fact.placement), event.time));
   }
-  if (profile.enrolled == kNever || (profile.enrolled_in & all_campaigns_) != all_campaigns_) Enrol(profile, event.time);
+  if ((profile.enrolled_in & all_experiments_) != all_experiments_) Enrol(profile, event.time);
   if (fact.has_offer && fact.offer.known() && fact.channel.value < plan_.channels.size()) {
     const std::uint32_t ordinal = CountShown(plan_, profile, fact.channel, event.time) + 1u;
     if (x.empty()) x = Features(profile, event, fact, ordinal);

@@ -10,6 +10,7 @@
 #include "models/deciding/experiment.h"
 #include "models/deciding/feature_map.h"
 #include "models/deciding/label_resolver.h"
+#include "models/domain/affinity.h"
 #include "models/domain/campaign_plan.h"
 #include "models/domain/customer_profile.h"
 #include "models/domain/event.h"
@@ -69,6 +70,7 @@ class CustomerChange {
   void CampaignCost(CustomerProfile& profile, const Event& event);
   void Traits(CustomerProfile& profile, const Event& event);
   void FailedDelivery(CustomerProfile& profile, const Event& event);
+  void TakePreference(CustomerProfile& profile, const Event& event, const Exposure* answered, AffinityAction action);
   void Count(Joined how);
   Exposure& AddExposure(CustomerProfile& profile, const DecisionFact& fact, std::span<const float> x);
   void TellCap(CustomerProfile& profile, ChannelIndex channel, EventTime at, std::uint16_t used, bool tombstone);
@@ -98,7 +100,7 @@ class CustomerChange {
   FoldCounters* counters_ = nullptr;
   Duration longest_window_ = 0;
   bool turns_ = false;
-  std::uint64_t all_campaigns_ = 0;
+  std::uint64_t all_experiments_ = CustomerProfile::kInProgramme;
   std::vector<float> x_;
 };
 

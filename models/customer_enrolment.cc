@@ -23,8 +23,8 @@ void CountUp(std::uint16_t& count) {
 void CustomerChange::Enrol(CustomerProfile& profile, EventTime at) {
   const Arm programme = experiment_.ArmNow(profile);
   const double before = DecayedTo(profile.value.d90, profile.value.touched, at, 90 * kDay);
-  if (profile.enrolled == kNever) {
-    profile.enrolled = at;
+  if ((profile.enrolled_in & CustomerProfile::kInProgramme) == 0) {
+    profile.enrolled_in |= CustomerProfile::kInProgramme;
     Enrolment e;
     e.at = at;
     e.pre_value = before;

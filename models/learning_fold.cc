@@ -11,6 +11,7 @@
 #include "models/evaluating/lift_estimator.h"
 #include "models/learning/budget_owner.h"
 #include "models/learning/cap_curve.h"
+#include "models/learning/preference_model.h"
 #include "models/learning/segmenter.h"
 #include "models/response_learner.h"
 
@@ -20,7 +21,7 @@ namespace {
 // First bytes of a saved model. These numbers are stored: add at the end, never renumber.
 // 1: before closed label intervals were counted; 2: before variants of features; both still read.
 constexpr std::uint8_t kSnapshotVersion = 3;
-enum class ModelKind : std::uint8_t { kResponse = 1, kCaps = 2, kSegments = 3, kFirstLift = 4, kLift = 5, kBudget = 6 };
+enum class ModelKind : std::uint8_t { kResponse = 1, kCaps = 2, kSegments = 3, kFirstLift = 4, kLift = 5, kBudget = 6, kPreferences = 7 };
 
 constexpr double kNormal95 = 1.959963984540054;
 constexpr double kMsPerHour = 3'600'000.0;
@@ -31,6 +32,7 @@ ModelKind KindOf(std::string_view id) {
   if (id == "segments") return ModelKind::kSegments;
   if (id == "lift" || id.starts_with("lift/")) return ModelKind::kLift;
   if (id.starts_with("budget/")) return ModelKind::kBudget;
+  if (id == "preferences") return ModelKind::kPreferences;
   return ModelKind::kResponse;
 }
 
@@ -51,6 +53,7 @@ struct OwnedModel {
   std::unique_ptr<LiftEstimator> lift{};
   std::unique_ptr<Segmenter> segments{};
   std::unique_ptr<BudgetOwner> budget{};
+  std::unique_ptr<PreferenceModel> preferences{};
 };
 
 /// What every model of a plan shares.
@@ -138,6 +141,10 @@ PublishedModel Frozen(const PlanFrame& frame, IdHash hash, const OwnedModel& mod
     auto view = std::make_shared<BudgetView>(model.budget->View());
     view->version = version;
     published.budget = std::move(view);
+  } else if (model.preferences) {
+    auto view = std::make_shared<PreferenceView>(model.preferences->View());
+    view->version = version;
+    published.preferences = std::move(view);
   }
   return published;
 }
@@ -180,6 +187,10 @@ Result<OwnedModel> Decode(const PlanFrame& frame, std::string_view id, std::uint
       model.budget = std::make_unique<BudgetOwner>();
       model.budget->Restore(in);
       frame.Configure(*model.budget, H64(id));
+      break;
+    case ModelKind::kPreferences:
+      model.preferences = std::make_unique<PreferenceModel>();
+      model.preferences->Restore(in);
       break;
     case ModelKind::kSegments: {
       const std::string_view features = in.Text();
@@ -278,6 +289,7 @@ OwnedModel LearningFold::Impl::Make(std::string id) const {
       model.budget = std::make_unique<BudgetOwner>();
       frame.Configure(*model.budget, H64(model.id));
       break;
+    case ModelKind::kPreferences: model.preferences = std::make_unique<PreferenceModel>(); break;
   }
   return model;
 }
@@ -309,6 +321,7 @@ OwnedModel* LearningFold::Impl::Find(IdHash hash, ObservationKind kind) {
     }
     case ObservationKind::kCapRow: id = "caps"; break;
     case ObservationKind::kMove: id = "segments"; break;
+    case ObservationKind::kPreference: id = "preferences"; break;
     default: return nullptr;
   }
   if (H64(id) != hash || (kind == ObservationKind::kMove && !frame.HasSegments())) return nullptr;
@@ -359,6 +372,7 @@ void LearningFold::Apply(const Observation& row, std::span<const float> x, std::
     case ModelKind::kLift: impl_->ApplyLift(*model, row); break;
     case ModelKind::kSegments: model->segments->Learn(row.customer, row.old_place, row.new_place); break;
     case ModelKind::kBudget: model->budget->Apply(row, x); break;
+    case ModelKind::kPreferences: model->preferences->Apply(row); break;
   }
 }
 
@@ -390,6 +404,7 @@ void LearningFold::Save(IdHash hash, std::string& out) const {
   if (model.caps) model.caps->Save(writer);
   if (model.lift) model.lift->Save(writer);
   if (model.budget) model.budget->Save(writer);
+  if (model.preferences) model.preferences->Save(writer);
   if (model.segments) {
     writer.Text(SegmentFeatures(*impl_->frame.plan));
     model.segments->Save(writer);
@@ -442,6 +457,10 @@ std::vector<ModelReport> LearningFold::Reports() const {
     if (model.budget) {
       report.observations = report.labels = model.budget->rows();
       report.rejected = model.budget->rejected();
+    }
+    if (model.preferences) {
+      report.observations = report.labels = model.preferences->rows();
+      report.rejected = model.preferences->rejected();
     }
     if (model.lift) {
       report.observations = report.labels = model.lift->rows();

@@ -21,13 +21,14 @@ class Segmenter;
 /// One model as published: exactly one of the views is set.
 struct PublishedModel {
   IdHash model = 0;
-  std::string id{};                 ///< "offer/outcome", "caps", "segments", "lift", "lift/campaign", "budget/id"
+  std::string id{};                 ///< "offer/outcome", "caps", "segments", "lift", "lift/campaign", "budget/id", "preferences"
   std::uint64_t version = 0;      ///< next observations offset: the snapshot contains every observation below it
   std::shared_ptr<const ResponseView> response{};
   std::shared_ptr<const CapView> caps{};
   std::shared_ptr<const SegmentView> segments{};
   std::shared_ptr<const LiftView> lift{};
   std::shared_ptr<const BudgetView> budget{};
+  std::shared_ptr<const PreferenceView> preferences{};
 };
 
 /// What the operator sees of a model (metrics, API).

@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "models/domain/ids.h"
@@ -151,6 +152,17 @@ struct BudgetView {
   const Period* Find(EventTime begin) const;
 };
 
+/// What customers turn to: shares of product categories.
+struct PreferenceView {
+  std::uint64_t version = 0;
+  struct Segment {
+    std::uint32_t segment = 0;                 ///< stable id; 0: everybody
+    double weight = 0;                         ///< decayed sum of actions' weights
+    std::vector<std::pair<IdHash, double>> shares{};  ///< by category, falling; they add up to 1
+  };
+  std::vector<Segment> segments{};             ///< ordered by segment; everybody first
+};
+
 /// The views a decision fold uses now; missing ones are null. Immutable once adopted; shared between threads.
 struct AdoptedModels {
   std::vector<std::shared_ptr<const ResponseView>> responses{};  ///< by ModelIndex of the plan
@@ -160,6 +172,7 @@ struct AdoptedModels {
   std::shared_ptr<const LiftView> lift{};                        ///< of the whole programme
   /// By CampaignSpec::lift_model; for display alone: nothing is decided by them and no version is accounted.
   std::map<IdHash, std::shared_ptr<const LiftView>> campaign_lifts{};
+  std::shared_ptr<const PreferenceView> preferences{};           ///< for display alone, too
 };
 
 }  // namespace offerstream

@@ -55,6 +55,7 @@ class FeatureBuilder {
       }
     }
     Block("products");
+    Affinity();
     Time();
     const bool segment = Bool("features.segment", plan_.segments.size() > 0);
     if (segment && plan_.segments.size() == 0)
@@ -121,6 +122,18 @@ class FeatureBuilder {
       }
     }
     Block("attributes");
+  }
+
+  // Equal shares are expected: the centre; a customer who turns to one category alone is some three scales away.
+  void Affinity() {
+    plan_.affinity = ReadBool(node_, "features.affinity");
+    if (!plan_.affinity) return;
+    const std::size_t categories = plan_.categories.size();
+    if (categories < 2) return Wrong("affinity", "shares need products of at least two categories (products[].category)");
+    for (std::size_t c = 0; c < categories; ++c) {
+      Add({FeatureKind::kAffinity, Index(c), 0, 1.0 / static_cast<double>(categories), 0.25, "affinity=" + plan_.categories[c].id});
+    }
+    Block("affinity");
   }
 
   void Time() {

@@ -183,6 +183,7 @@ class PlanWriter {
     }
     Line("  profile: [{}]", profile);
     Line("  products: {}", Has(FeatureKind::kOwnsProduct));
+    Line("  affinity: {}", plan_.affinity);
     Line("  time: {}", Has(FeatureKind::kWeekday) ? "week" : Has(FeatureKind::kHourSin) ? "hour" : "false");
     Line("  segment: {}", Has(FeatureKind::kSegmentSlot));
     Line("  channel: {}", Has(FeatureKind::kChannel));

@@ -186,6 +186,8 @@ constexpr Setting kSettings[] = {
      "[recency, frequency, monetary, deposits, withdrawals, days_since_click, click_rate, engagement]", 0, 0, "", false,
      "Numbers the profile keeps itself: names, or {name, center, scale}."},
     {"features.products", T::kBool, "false", 0, 0, "", false, "A feature for each product owned."},
+    {"features.affinity", T::kBool, "false", 0, 0, "", false,
+     "A feature for each category of products: its share of what the customer viewed, clicked and bought (half-life 30 d)."},
     {"features.time", T::kChoice, "hour", 0, 0, "hour|week|true|false", false,
      "hour: time of day on the circle; week (or true): weekdays as well."},
     {"features.segment", T::kBool, "", 0, 0, "", false,

@@ -5,6 +5,7 @@
 #include <cassert>
 #include <limits>
 
+#include "models/domain/affinity.h"
 #include "models/domain/decay.h"
 
 namespace offerstream {
@@ -98,7 +99,8 @@ void ProfileNumbers(const CustomerProfile& profile, EventTime at, std::uint32_t 
 }
 
 FeatureMap::FeatureMap(const CampaignPlan& plan)
-    : plan_(plan), ordinal_index_(plan.features.size()), channel_ones_(plan.channels.size()), values_(plan.attributes.size()) {
+    : plan_(plan), ordinal_index_(plan.features.size()), channel_ones_(plan.channels.size()), values_(plan.attributes.size()),
+      affinity_(plan.affinity ? plan.categories.size() : 0) {
   hour_sin_.resize(kMinutes);
   hour_cos_.resize(kMinutes);
   for (std::size_t m = 0; m < kMinutes; ++m) {
@@ -148,6 +150,7 @@ void FeatureMap::FillCustomer(const CustomerProfile& profile, const Event& event
                               std::span<const double, kProfileNumbers> numbers, std::span<float> x) {
   assert(x.size() == size());
   GatherAttributes(profile, event);
+  if (!affinity_.empty()) AffinityShares(std::span(profile.affinity.begin(), profile.affinity.size()), event.time, affinity_);
   const std::size_t minute = MinuteOfDay(event.time);
   const std::uint32_t weekday = Weekday(event.time);
   for (std::size_t j = 0; j < candidate_begin(); ++j) {
@@ -175,6 +178,7 @@ void FeatureMap::FillCustomer(const CustomerProfile& profile, const Event& event
                                [](const OwnedProduct& a, const OwnedProduct& b) { return a.product < b.product; });
         break;
       }
+      case FeatureKind::kAffinity: v = (affinity_[f.index] - f.centre) / f.scale; break;
       case FeatureKind::kSegmentSlot: v = segment_slot == f.level; break;
       case FeatureKind::kHourSin: v = hour_sin_[minute]; break;
       case FeatureKind::kHourCos: v = hour_cos_[minute]; break;

@@ -72,6 +72,7 @@ class FeatureMap {
   std::vector<std::size_t> channel_rates_, ordinals_;         // candidate features that are numbers
   std::vector<HatBasis> curves_;                              // by curve of the schema
   std::vector<AttributeValue> values_;
+  std::vector<double> affinity_;                              // shares by category; empty unless the plan keeps them
   std::vector<float> hour_sin_, hour_cos_;                    // by minute of the day
 };
 

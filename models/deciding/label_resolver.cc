@@ -9,7 +9,8 @@
 namespace offerstream {
 namespace {
 
-const IdHash kCapsHash = H64("caps"), kSegmentsHash = H64("segments"), kLiftHash = H64("lift");
+const IdHash kCapsHash = H64("caps"), kSegmentsHash = H64("segments"), kLiftHash = H64("lift"),
+             kPreferencesHash = H64("preferences");
 
 Duration CutAge(Duration window, std::size_t cut) { return cut < CutsBelow(window) ? kLabelCuts[cut] : window; }
 
@@ -169,6 +170,7 @@ bool Matches(const CampaignPlan& plan, const Exposure& e, const Event& event) {
 IdHash CapsModel() { return kCapsHash; }
 IdHash SegmentsModel() { return kSegmentsHash; }
 IdHash LiftModel() { return kLiftHash; }
+IdHash PreferencesModel() { return kPreferencesHash; }
 
 void OpenLabels(const CampaignPlan& plan, EventTime shown, Exposure& exposure) {
   exposure.shown = shown;

@@ -24,6 +24,8 @@ enum class Joined : std::uint8_t {
 IdHash CapsModel();
 IdHash SegmentsModel();
 IdHash LiftModel();
+/// H64("preferences").
+IdHash PreferencesModel();
 
 /// Whether events can answer the outcome (click and conversion). Others only come with history and are never pending.
 constexpr bool Answerable(std::size_t outcome) { return outcome <= CampaignPlan::kConversion; }

@@ -70,6 +70,7 @@ void CampaignPlan::Index() {
   index(products, product_by_hash, [](std::size_t i) { return ProductIndex(i); });
   index(offers, offer_by_hash, [](std::size_t i) { return OfferIndex(i); });
   index(attributes, attribute_by_hash, [](std::size_t i) { return AttributeIndex(i); });
+  IndexCategories();
   IndexCampaigns();
   for (auto& b : budgets) {
     b.hash = H64(b.id);
@@ -77,6 +78,18 @@ void CampaignPlan::Index() {
   }
   model_hashes.clear();
   for (std::size_t m = 0; m < models(); ++m) model_hashes.push_back(H64(ModelId(ModelIndex(m))));
+}
+
+void CampaignPlan::IndexCategories() {
+  categories.clear();
+  for (ProductSpec& product : products) {
+    product.category_index = CategoryIndex{};
+    if (product.category.empty()) continue;
+    std::size_t at = 0;
+    while (at < categories.size() && categories[at].id != product.category) ++at;
+    if (at == categories.size()) categories.push_back({product.category, H64(product.category)});
+    product.category_index = CategoryIndex(at);
+  }
 }
 
 void CampaignPlan::IndexCampaigns() {

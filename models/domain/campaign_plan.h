@@ -27,6 +27,7 @@ inline constexpr std::size_t kCapMax = 50;
 /// Campaigns whose effect is measured; what lies beyond is only part of the programme.
 inline constexpr std::size_t kCampaignsMax = 63;
 inline constexpr std::size_t kBudgetsMax = 64;
+static_assert(kCampaignsMax < 64, "a bit each, and one for the programme");
 
 /// What a customer-level or context attribute looks like.
 enum class AttributeType : std::uint8_t { kNumber, kCategory, kBool };
@@ -72,6 +73,7 @@ enum class FeatureKind : std::uint8_t {
   kProfileNumber,     ///< (value - centre) / scale
   kOwnsProduct,       ///< 1 when product `index` is owned
   kSegmentSlot,       ///< 1 when the learned segment has slot `level`
+  kAffinity,          ///< (share of category `index` among what the customer turned to - centre) / scale (affinity.h)
   kHourSin, kHourCos, ///< time of day (UTC) on the circle
   kWeekday,           ///< 1 on weekday `level` (0 = Monday)
   kCurve,             ///< part `level` of curve `index` of the schema: what a straight line misses
@@ -139,6 +141,13 @@ struct ChannelSpec {
 /// What a customer can own.
 struct ProductSpec {
   std::string id{}, category{};
+  IdHash hash = 0;
+  CategoryIndex category_index{};      ///< filled by Index(); kNone without a category
+};
+
+/// A category of products; made by Index() in the order of the products.
+struct CategorySpec {
+  std::string id{};
   IdHash hash = 0;
 };
 
@@ -293,6 +302,8 @@ struct CampaignPlan {
   Duration dedup_horizon = 7 * 86'400'000LL;
   std::vector<ChannelSpec> channels{};
   std::vector<ProductSpec> products{};
+  std::vector<CategorySpec> categories{};  ///< made by Index()
+  bool affinity = false;               ///< customers' weights of categories are kept and learned from
   std::vector<OfferSpec> offers{};
   std::vector<BudgetSpec> budgets{};
   std::vector<CampaignSpec> campaigns{};  ///< made by Index()
@@ -333,6 +344,7 @@ struct CampaignPlan {
   void Index();
 
  private:
+  void IndexCategories();
   void IndexCampaigns();
 };
 

@@ -95,6 +95,13 @@ class AttributeSlot {
   std::array<std::uint16_t, 4> bits_{};   // in quarters: a whole one would align the slot to eight
 };
 
+/// What the customer's actions on products of a category weigh, as of `touched` (affinity.h).
+struct CategoryWeight {
+  EventTime touched = kNever;
+  float amount = 0;
+  CategoryIndex category{};
+};
+
 /// Arm not known any more (rows of the first version): the hash of the current plan says.
 inline constexpr std::uint8_t kArmUnknown = 0xff;
 
@@ -152,10 +159,10 @@ struct CustomerProfile {
   PooledArray<AttributeSlot> attributes;       ///< ordered by attribute index
   PooledArray<OwnedProduct> owned;             ///< ordered by product hash
   PooledArray<Enrolment> enrolments;           ///< open ones; the programme's first
+  PooledArray<CategoryWeight> affinity;        ///< ordered by category; empty unless the plan keeps it
   EventTime first_seen = kNever, last_event = kNever;
   EventTime last_transaction = kNever, last_click = kNever;
-  EventTime enrolled = kNever;       ///< in the programme: first decision
-  std::uint64_t enrolled_in = 0;     ///< bit per campaign of the plan it has ever been enrolled in
+  std::uint64_t enrolled_in = 0;     ///< bit per campaign of the plan it has ever been enrolled in; kInProgramme
   DecayedSums orders{}, value{}, deposits{}, withdrawals{}, engagement{};
   [[no_unique_address]] ToldPlace place;   // what follows fills its last word
   std::uint32_t truncated = 0;
@@ -164,6 +171,8 @@ struct CustomerProfile {
   explicit CustomerProfile(std::pmr::memory_resource* pool);
   CustomerProfile() : CustomerProfile(std::pmr::get_default_resource()) {}
 
+  /// In enrolled_in: had a first decision, so it has been enrolled in the programme.
+  static constexpr std::uint64_t kInProgramme = std::uint64_t{1} << kCampaignsMax;
   /// The programme's open enrolment; null when there is none.
   const Enrolment* Programme() const {
     return enrolments.empty() || enrolments[0].campaign.known() ? nullptr : enrolments.data();

@@ -29,6 +29,7 @@ using AttributeIndex = PlanIndex<struct AttributeTag>;
 using OutcomeIndex = PlanIndex<struct OutcomeTag>;
 using CampaignIndex = PlanIndex<struct CampaignTag>;
 using BudgetIndex = PlanIndex<struct BudgetTag>;
+using CategoryIndex = PlanIndex<struct CategoryTag>;
 /// A response model: one per offer and outcome. Index = offer * outcomes + outcome (CampaignPlan::ModelOf).
 using ModelIndex = PlanIndex<struct ModelTag>;
 

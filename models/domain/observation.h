@@ -21,6 +21,7 @@ enum class ObservationKind : std::uint8_t {
   kCost = 7,      ///< a campaign's cost that belongs to no customer
   kSpend = 8,     ///< a budget's holder (segment) in a period (exposure): decisions (n), impressions (to), spent (value) and
                   ///< given back (delay) since the last one, Micros; wants more (instant); features = score per cost
+  kPreference = 9,  ///< a customer acted (n: AffinityAction) on a product of a category (exposure: its hash)
 };
 
 /// A customer's segment coordinates as last told to the segment owner.
@@ -34,7 +35,7 @@ struct Coordinates {
 /// All kinds share one flat record; a kind uses the fields its comment names, the others stay at their defaults.
 struct Observation {
   ObservationKind kind = ObservationKind::kInterval;
-  IdHash model = 0;              ///< H64 of the model id: "offer/outcome", "caps", "segments", "lift", "lift/campaign"
+  IdHash model = 0;              ///< H64 of the model id: "offer/outcome", "caps", "segments", "lift", "lift/campaign", "preferences"
   EventTime time = kNever;       ///< event time of the label (when the interval or window closed, or the conversion came)
   std::uint64_t exposure = 0;    ///< Interval, Mature, CapRow: exposure id; LiftRow: bit per offer of the campaign converted on
   std::uint32_t x_begin = 0;     ///< Interval, Mature: features of decision time, in the batch's arena; Birth: the prior

@@ -1,22 +1,19 @@
 #include "models/learning/affinity.h"
 
 #include <algorithm>
+#include <cmath>
 
-#include "models/domain/decay.h"
 
 namespace offerstream {
 namespace {
 
-constexpr Duration kHalfLife = 30 * kDay;
-constexpr double kWeights[] = {1, 2, 3, 6};
+constexpr Duration kHalfLife = kAffinityHalfLife;
 constexpr Duration kRescaleAfter = 20 * kHalfLife;
-
-double WeightOf(AffinityAction action) { return kWeights[static_cast<std::size_t>(action)]; }
 
 }  // namespace
 
 void Affinity::Take(IdHash category, AffinityAction action, EventTime time) {
-  double amount = WeightOf(action);
+  double amount = AffinityWeight(action);
   if (touched_ == kNever || time >= touched_) {
     const double factor = touched_ == kNever ? 1 : DecayFactor(time - touched_, kHalfLife);
     for (Weight& w : weights_) w.amount *= factor;
@@ -43,7 +40,7 @@ double Affinity::Sum(EventTime now) const {
 double Affinity::Share(IdHash category, double everybody, EventTime now) const {
   const auto at = std::lower_bound(weights_.begin(), weights_.end(), category, [](const Weight& w, IdHash c) { return w.category < c; });
   const double amount = at != weights_.end() && at->category == category ? DecayedTo(at->amount, touched_, now, kHalfLife) : 0;
-  return (amount + kPriorWeight * everybody) / (Sum(now) + kPriorWeight);
+  return (amount + kAffinityPrior * everybody) / (Sum(now) + kAffinityPrior);
 }
 
 double Affinity::Novelty(IdHash category, EventTime now) const { return 1 - Share(category, 0, now); }
@@ -56,7 +53,7 @@ void CategoryShares::Take(IdHash category, AffinityAction action, EventTime time
     total_ *= factor;
     start_ = time;
   }
-  const double grown = WeightOf(action) / DecayFactor(std::max<Duration>(0, time - start_), kHalfLife);
+  const double grown = AffinityWeight(action) / DecayFactor(std::max<Duration>(0, time - start_), kHalfLife);
   total_ += grown;
   const auto found = amounts_.find(category);
   if (found != amounts_.end()) found->second += grown;
@@ -74,6 +71,34 @@ std::vector<std::pair<IdHash, double>> CategoryShares::Largest(std::size_t count
   std::stable_sort(all.begin(), all.end(), [](const auto& a, const auto& b) { return a.second > b.second; });
   all.resize(std::min(all.size(), count));
   return all;
+}
+
+double CategoryShares::Total(EventTime now) const {
+  return start_ == kNever ? 0 : total_ * DecayFactor(now - start_, kHalfLife);
+}
+
+void CategoryShares::Save(ByteWriter& out) const {
+  out.I64(start_);
+  out.F64(total_);
+  out.Varint(amounts_.size());
+  for (const auto& [category, amount] : amounts_) {
+    out.U64(category);
+    out.F64(amount);
+  }
+}
+
+void CategoryShares::Restore(ByteReader& in) {
+  *this = {};
+  start_ = in.I64();
+  total_ = in.F64();
+  const std::size_t count = in.Count(16);
+  if (count > kCategoriesMost || !std::isfinite(total_)) in.Fail();
+  for (std::size_t i = 0; i < count && in.ok(); ++i) {
+    const IdHash category = in.U64();
+    const double amount = in.F64();
+    if (!std::isfinite(amount) || !amounts_.emplace(category, amount).second) in.Fail();
+  }
+  if (!in.ok()) *this = {};
 }
 
 }  // namespace offerstream

@@ -6,19 +6,17 @@
 #include <span>
 #include <vector>
 
+#include "models/domain/affinity.h"
+#include "models/domain/bytes.h"
 #include "models/domain/ids.h"
 
 namespace offerstream {
-
-/// What an action says about liking.
-enum class AffinityAction : std::uint8_t { kView, kClick, kCart, kPurchase };
 
 /// One customer's decayed weights of categories (half-life 30 d): view 1, click 2, cart 3, purchase 6; the 64 largest.
 /// Decays where it is touched or read. One owner.
 class Affinity {
  public:
   static constexpr std::size_t kMost = 64;
-  static constexpr double kPriorWeight = 5;
   /// A category's decayed weight.
   struct Weight {
     IdHash category = 0;
@@ -52,6 +50,12 @@ class CategoryShares {
   /// The `count` largest, falling; ties by category.
   std::vector<std::pair<IdHash, double>> Largest(std::size_t count) const;
   std::size_t size() const { return amounts_.size(); }
+  /// Sum of all weights as of `now`.
+  double Total(EventTime now) const;
+  /// Appends the complete state.
+  void Save(ByteWriter& out) const;
+  /// Fails the reader on damage.
+  void Restore(ByteReader& in);
 
  private:
   std::map<IdHash, double> amounts_{};  // grown weights: instead of every amount shrinking

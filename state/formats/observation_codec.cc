@@ -203,7 +203,7 @@ class Reader {
   void Row(Observation& o, std::uint64_t& previous_time) {
     const std::uint8_t kind = in_.U8();
     const std::uint64_t fields = in_.Varint();
-    if (kind < 1 || kind > static_cast<std::uint8_t>(ObservationKind::kSpend) || (fields & ~std::uint64_t{kKnownFields})) {
+    if (kind < 1 || kind > static_cast<std::uint8_t>(ObservationKind::kPreference) || (fields & ~std::uint64_t{kKnownFields})) {
       return in_.Fail();
     }
     o.kind = static_cast<ObservationKind>(kind);

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <vector>
 
 #include "state/formats/codecs.h"
@@ -21,7 +22,8 @@ class Reader {
     p_.next_due = GetTime(in_);
     const std::uint64_t groups = in_.Varint();
     if (groups & ~std::uint64_t{kKnownGroups}) return false;
-    for (EventTime* t : {&p_.first_seen, &p_.last_event, &p_.last_transaction, &p_.last_click, &p_.enrolled}) *t = GetTime(in_);
+    for (EventTime* t : {&p_.first_seen, &p_.last_event, &p_.last_transaction, &p_.last_click, &enrolled_}) *t = GetTime(in_);
+    p_.enrolled_in = enrolled_ == kNever ? 0 : CustomerProfile::kInProgramme;
     if (groups & (kChannels | kImpressions | kExposures)) Dictionary();
     if (groups & kSeen) Seen();
     if (groups & kChannels) Channels();
@@ -39,6 +41,7 @@ class Reader {
     if (groups & kTruncated) p_.truncated = static_cast<std::uint32_t>(in_.Varint());
     if (groups & kOwned) Owned();
     if (groups & kEnrolments) Enrolments();
+    if (groups & kAffinity) Affinity();
     return in_.ok() && in_.AtEnd();
   }
 
@@ -229,7 +232,7 @@ class Reader {
   // As rows of before there were campaigns have it; what a closed one left behind says nothing any more.
   void FirstEnrolment(std::uint64_t groups) {
     Enrolment e;
-    e.at = p_.enrolled;
+    e.at = enrolled_;
     if (groups & kLift) {
       e.conversions = static_cast<std::uint16_t>(std::min<std::uint64_t>(in_.Varint(), 0xffff));
       e.value = in_.ZigZag();
@@ -262,7 +265,7 @@ class Reader {
       e.arm = in_.U8();
       if (e.arm > 2 && e.arm != kArmUnknown) return in_.Fail();
       e.allocation = in_.U32();
-      e.at = parts & kOwnTime ? GetTime(in_) : p_.enrolled;
+      e.at = parts & kOwnTime ? GetTime(in_) : enrolled_;
       if (parts & kOwnBefore) before = in_.F64();
       e.pre_value = before;
       if (parts & kEnrolledValue) e.value = in_.ZigZag();
@@ -276,8 +279,28 @@ class Reader {
     }
   }
 
+  // A category the plan has dropped goes; the order is the plan's.
+  void Affinity() {
+    const std::size_t count = Count(13);
+    p_.affinity.reserve(count);
+    for (std::size_t i = 0; i < count && in_.ok(); ++i) {
+      const IdHash hash = in_.U64();
+      CategoryWeight weight;
+      weight.touched = GetTime(in_);
+      weight.amount = in_.F32();
+      std::size_t c = 0;
+      while (c < plan_.categories.size() && plan_.categories[c].hash != hash) ++c;
+      if (!std::isfinite(weight.amount)) return in_.Fail();
+      if (c == plan_.categories.size()) continue;
+      weight.category = CategoryIndex(c);
+      p_.affinity.push_back(weight);
+    }
+    std::sort(p_.affinity.begin(), p_.affinity.end(), [](const CategoryWeight& a, const CategoryWeight& b) { return a.category < b.category; });
+  }
+
   const CampaignPlan& plan_;
   CustomerProfile& p_;
+  EventTime enrolled_ = kNever;   // in the programme
   ByteReader in_;
   std::vector<float> x_{};
   std::array<ChannelIndex, 256> channel_{};

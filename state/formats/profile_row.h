@@ -38,8 +38,9 @@ enum Group : std::uint32_t {
   kTruncated = 1u << 14,
   kOwned = 1u << 15,
   kEnrolments = 1u << 16,
+  kAffinity = 1u << 17,
 };
-inline constexpr std::uint32_t kKnownGroups = (1u << 17) - 1;
+inline constexpr std::uint32_t kKnownGroups = (1u << 18) - 1;
 
 /// What follows of an experiment. Stored: add at the end, never renumber.
 enum EnrolmentPart : std::uint8_t {

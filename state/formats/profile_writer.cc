@@ -49,7 +49,7 @@ class Writer {
     const std::uint32_t groups = Groups();
     PutTime(out_, p_.next_due);
     out_.Varint(groups);
-    for (EventTime t : {p_.first_seen, p_.last_event, p_.last_transaction, p_.last_click, p_.enrolled}) PutTime(out_, t);
+    for (EventTime t : {p_.first_seen, p_.last_event, p_.last_transaction, p_.last_click, enrolled_}) PutTime(out_, t);
     if (groups & (kChannels | kImpressions | kExposures)) Dictionary();
     if (groups & kSeen) Seen();
     if (groups & kChannels) Channels();
@@ -66,6 +66,7 @@ class Writer {
     if (groups & kTruncated) out_.Varint(p_.truncated);
     if (groups & kOwned) Owned();
     if (groups & kEnrolments) Enrolments();
+    if (groups & kAffinity) Affinity();
   }
 
  private:
@@ -86,7 +87,8 @@ class Writer {
     add(!Empty(p_.place), kPlace);
     add(p_.truncated != 0, kTruncated);
     add(!p_.owned.empty(), kOwned);
-    add(p_.enrolled_in != 0 || !p_.enrolments.empty(), kEnrolments);
+    add((p_.enrolled_in & ~CustomerProfile::kInProgramme) != 0 || !p_.enrolments.empty(), kEnrolments);
+    add(!p_.affinity.empty(), kAffinity);
     return groups;
   }
 
@@ -276,7 +278,7 @@ class Writer {
     double before = 0;
     for (const Enrolment& e : p_.enrolments) {
       unsigned parts = 0;
-      if (e.at != p_.enrolled) parts |= kOwnTime;
+      if (e.at != enrolled_) parts |= kOwnTime;
       if (e.value != 0) parts |= kEnrolledValue;
       if (!IsZero(e.cost)) parts |= kEnrolledCost;
       if (e.conversions != 0 || e.visits != 0) parts |= kEnrolledAnswers;
@@ -297,8 +299,24 @@ class Writer {
     }
   }
 
+  void Affinity() {
+    out_.Varint(p_.affinity.size());
+    for (const CategoryWeight& w : p_.affinity) {
+      out_.U64(w.category.value < plan_.categories.size() ? plan_.categories[w.category.value].hash : 0);
+      PutTime(out_, w.touched);
+      out_.F32(w.amount);
+    }
+  }
+
+  // Of the programme's enrolment only that there was one outlives it.
+  static EventTime EnrolledAt(const CustomerProfile& p) {
+    if (const Enrolment* programme = p.Programme()) return programme->at;
+    return (p.enrolled_in & CustomerProfile::kInProgramme) != 0 ? 0 : kNever;
+  }
+
   const CampaignPlan& plan_;
   const CustomerProfile& p_;
+  const EventTime enrolled_ = EnrolledAt(p_);
   const std::uint16_t known_;
   ByteWriter out_;
   std::array<std::uint8_t, 256> position_{};

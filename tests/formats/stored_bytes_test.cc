@@ -51,7 +51,7 @@ TEST(StoredBytes, ProfileRowsOfBeforeThereWereCampaigns) {
     EXPECT_EQ(q.value.d90, p.value.d90);
     ASSERT_EQ(q.enrolments.size(), p.enrolments.size());
     if (p.Programme() == nullptr) continue;
-    EXPECT_EQ(q.Programme()->at, p.enrolled);
+    EXPECT_EQ(q.Programme()->at, p.Programme()->at);
     EXPECT_EQ(q.Programme()->conversions, p.Programme()->conversions);
     EXPECT_EQ(q.Programme()->value, p.Programme()->value);
     EXPECT_EQ(q.Programme()->pre_value, p.Programme()->pre_value);

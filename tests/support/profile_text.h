@@ -39,7 +39,8 @@ class FieldText {
 inline std::string TextOf(const CustomerProfile& p) {
   FieldText t;
   t << "due" << p.next_due << " seen" << p.first_seen << p.last_event << p.last_transaction << p.last_click;
-  t << "\nlift" << p.enrolled << p.enrolled_in;
+  t << "\nlift" << p.enrolled_in;
+  for (const CategoryWeight& w : p.affinity) t << "\naffinity" << w.category.value << w.touched << double{w.amount};
   for (const Enrolment& e : p.enrolments) {
     t << "\nenrolled" << e.campaign.value << e.at << e.value << e.pre_value << e.cost << e.allocation << e.conversions << e.visits
       << int{e.arm};

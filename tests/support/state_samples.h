@@ -42,10 +42,12 @@ inline void FillProfile(const CampaignPlan& plan, Draws& draws, CustomerProfile&
   };
   p.channels.Clear();
   p.next_due = coin() ? INT64_MAX : time();
-  for (EventTime* t : {&p.first_seen, &p.last_event, &p.last_transaction, &p.last_click, &p.enrolled}) *t = time();
+  EventTime enrolled = kNever;
+  for (EventTime* t : {&p.first_seen, &p.last_event, &p.last_transaction, &p.last_click, &enrolled}) *t = time();
+  if (enrolled != kNever) p.enrolled_in = CustomerProfile::kInProgramme;
   const bool open = coin();
   Enrolment programme;
-  programme.at = p.enrolled;
+  programme.at = enrolled;
   if (coin()) programme.conversions = static_cast<std::uint16_t>(draws.Below(5));
   if (coin()) programme.value = static_cast<Money>(draws.Below(100'000)) - 50'000;
   if (coin()) programme.pre_value = draws.Normal();

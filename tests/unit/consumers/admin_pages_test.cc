@@ -151,7 +151,7 @@ TEST_F(AdminPages, DecisionsLimitIsChecked) {
 
 TEST_F(AdminPages, EveryPageIsWellFormedJson) {
   if (std::system("command -v python3 >/dev/null 2>&1") != 0) GTEST_SKIP() << "python3 is not installed";
-  for (const std::string path : {"/", "/livez", "/readyz", "/api/v1/customers/ann", "/api/v1/offers", "/api/v1/segments", "/api/v1/caps",
+  for (const std::string path : {"/", "/livez", "/readyz", "/api/v1/customers/ann", "/api/v1/offers", "/api/v1/segments", "/api/v1/preferences", "/api/v1/caps",
                                  "/api/v1/models", "/api/v1/models/card/conversion/drivers", "/api/v1/experiments",
                                  "/api/v1/pipeline", "/api/v1/decisions", "/api/v1/config"}) {
     const std::string file = testing::TempDir() + "page.json";

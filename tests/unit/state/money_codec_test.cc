@@ -24,8 +24,7 @@ CustomerProfile Enrolled() {
   CustomerProfile p;
   p.id = "u1";
   p.hash = H64("u1");
-  p.enrolled = kStart;
-  p.enrolled_in = 0b111;
+  p.enrolled_in = CustomerProfile::kInProgramme | 0b111;
   Enrolment e;
   e.at = kStart;
   e.pre_value = 12.5;
@@ -63,7 +62,7 @@ TEST(MoneyCodecs, EnrolmentsComeBackAndFollowTheirCampaignsToAnotherPlan) {
   other.Index();
   CustomerProfile moved;
   ASSERT_TRUE(DecodeProfile(other, row, moved));
-  EXPECT_EQ(moved.enrolled_in, 0b11u);
+  EXPECT_EQ(moved.enrolled_in, CustomerProfile::kInProgramme | 0b11u);
   ASSERT_EQ(moved.enrolments.size(), 2u);
   EXPECT_NE(moved.Programme(), nullptr);
   EXPECT_EQ(moved.enrolments[1].campaign, CampaignIndex(0));

@@ -175,5 +175,29 @@ TEST(Framing, ChecksumIsTheCastagnoliOfTheStandard) {
   EXPECT_EQ(Crc32c("6789", Crc32c("12345")), 0xE3069283u);
 }
 
+TEST(ProfileCodec, AffinityComesBackAndFollowsItsCategoriesToAnotherPlan) {
+  const auto plan = samples::Plan();
+  plan->products[0].category = "cards";
+  plan->products[1].category = "loans";
+  plan->Index();
+  CustomerProfile p;
+  p.id = "u1";
+  p.affinity.push_back({1'700'000'000'000, 2.5f, CategoryIndex(0)});
+  p.affinity.push_back({1'600'000'000'000, 0.125f, CategoryIndex(1)});
+  CustomerProfile q, moved;
+  ASSERT_TRUE(DecodeProfile(*plan, Encoded(*plan, p, 3), q));
+  ASSERT_EQ(q.affinity.size(), 2u);
+  EXPECT_EQ(q.affinity[0].touched, 1'700'000'000'000);
+  EXPECT_EQ(q.affinity[1].amount, 0.125f);
+  EXPECT_EQ(Encoded(*plan, q, 3), Encoded(*plan, p, 3));
+  plan->products[0].category = "loans";   // cards are gone; loans come first
+  const std::string row = Encoded(*plan, p, 3);
+  plan->Index();
+  ASSERT_TRUE(DecodeProfile(*plan, row, moved));
+  ASSERT_EQ(moved.affinity.size(), 1u);
+  EXPECT_EQ(moved.affinity[0].category, CategoryIndex(0));
+  EXPECT_EQ(moved.affinity[0].amount, 0.125f);
+}
+
 }  // namespace
 }  // namespace offerstream

@@ -128,5 +128,25 @@ TEST(CategoryShares, AreDecayedAndAddUpToOne) {
   EXPECT_EQ(shares.Largest(1).front().first, 2u);
 }
 
+TEST(CategoryShares, GoOnFromWhatWasSaved) {
+  CategoryShares shares, again;
+  for (int day = 0; day < 700; ++day) shares.Take(static_cast<IdHash>(day % 3), AffinityAction::kClick, day * kDay);
+  std::string bytes, bytes_again;
+  ByteWriter writer(bytes), writer_again(bytes_again);
+  shares.Save(writer);
+  ByteReader in(bytes);
+  again.Restore(in);
+  ASSERT_TRUE(in.ok() && in.AtEnd());
+  again.Save(writer_again);
+  EXPECT_EQ(bytes, bytes_again);
+  EXPECT_NEAR(again.Total(700 * kDay), 2 / (1 - fixed::Exp2(-1.0 / 30)), 3);
+  for (std::size_t cut = 0; cut < bytes.size(); ++cut) {
+    ByteReader damaged(std::string_view(bytes).substr(0, cut));
+    again.Restore(damaged);
+    EXPECT_FALSE(damaged.ok());
+    EXPECT_EQ(again.size(), 0u);
+  }
+}
+
 }  // namespace
 }  // namespace offerstream
