@@ -465,8 +465,9 @@ void CustomerChange::ByMove(CustomerProfile& profile, const Coordinates& move) {
     row.model = SegmentsModel();
     row.time = move.time;
     row.customer = profile.hash;
-    row.old_place = profile.place.Told();
-    row.new_place = move;
+    MovePlaces& places = out_->observations.Move(row);
+    profile.place.TellTo(places.old_place);
+    places.new_place = move;
   }
   profile.place.Tell(move);
 }

@@ -253,6 +253,12 @@ struct LearningFold::Impl {
   OwnedModel* Find(IdHash hash, ObservationKind kind);
   OwnedModel Make(std::string id) const;
   void ApplyLift(OwnedModel& model, const Observation& row);
+  /// A row without places says nothing; the segmenter refuses and counts it.
+  static void ApplyMove(OwnedModel& model, const Observation& row) {
+    static const MovePlaces kNowhere{{}, {.micro = 1}};
+    const MovePlaces& places = row.places != nullptr ? *row.places : kNowhere;
+    model.segments->Learn(row.customer, places.old_place, places.new_place);
+  }
 };
 
 void LearningFold::Impl::ApplyLift(OwnedModel& model, const Observation& row) {
@@ -370,7 +376,7 @@ void LearningFold::Apply(const Observation& row, std::span<const float> x, std::
     case ModelKind::kCaps: model->caps->Apply(row); break;
     case ModelKind::kFirstLift:
     case ModelKind::kLift: impl_->ApplyLift(*model, row); break;
-    case ModelKind::kSegments: model->segments->Learn(row.customer, row.old_place, row.new_place); break;
+    case ModelKind::kSegments: impl_->ApplyMove(*model, row); break;
     case ModelKind::kBudget: model->budget->Apply(row, x); break;
     case ModelKind::kPreferences: model->preferences->Apply(row); break;
   }

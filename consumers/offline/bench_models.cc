@@ -54,11 +54,13 @@ void TeachSegments(const CampaignPlan& plan, std::uint64_t seed, LearningFold& f
     row.model = H64("segments");
     row.time = kTaughtUntil - static_cast<EventTime>(kMoves - i) * 10'000;
     row.customer = H64({i, seed});
-    row.new_place.micro = row.customer;
-    row.new_place.time = row.time;
+    MovePlaces places;
+    row.places = &places;
+    places.new_place.micro = row.customer;
+    places.new_place.time = row.time;
     for (std::size_t j = 0; j < plan.segments.features.size(); ++j) {
       const double centre = j % kBlobs == blob ? 1.5 : -0.5;
-      row.new_place.z.push_back(static_cast<float>(centre + 0.2 * draws.Normal()));
+      places.new_place.z.push_back(static_cast<float>(centre + 0.2 * draws.Normal()));
     }
     fold.Apply(row, {}, ++offset);
   }

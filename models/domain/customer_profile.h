@@ -138,6 +138,12 @@ struct ToldPlace {
   /// Takes over what was told.
   void Tell(const Coordinates& told);
   /// The same as an observation carries it.
+  void TellTo(Coordinates& told) const {
+    told.micro = micro;
+    told.time = time;
+    told.z.assign(z.begin(), z.end());
+    told.epoch = epoch;
+  }
   Coordinates Told() const { return {micro, time, {z.begin(), z.end()}, epoch}; }
 };
 

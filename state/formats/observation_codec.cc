@@ -72,8 +72,8 @@ std::uint32_t FieldsOf(const Observation& o) {
   add(!IsZero(o.pre_value), kPreValue);
   add(!IsZero(o.cost), kCost);
   add(o.customer != 0, kCustomer);
-  add(!Empty(o.old_place), kOldPlace);
-  add(!Empty(o.new_place), kNewPlace);
+  add(o.places != nullptr && !Empty(o.places->old_place), kOldPlace);
+  add(o.places != nullptr && !Empty(o.places->new_place), kNewPlace);
   return fields;
 }
 
@@ -84,7 +84,12 @@ void PutPlace(BoundedWriter& out, const Coordinates& c) {
   out.Varint(c.z.size());
   out.Bytes(reinterpret_cast<const char*>(c.z.data()), c.z.size() * sizeof(float));
 }
-void GetPlace(ByteReader& in, Coordinates& c) {
+// The default when the row has none: the memory may have held another row's.
+void GetPlace(ByteReader& in, bool there, Coordinates& c) {
+  if (!there) {
+    c = {};
+    return;
+  }
   c.micro = in.U64();
   c.time = GetTime(in);
   c.epoch = static_cast<std::uint32_t>(in.Varint());
@@ -145,8 +150,8 @@ void PutRow(const ObservationBatch& batch, const Observation& o, const Dictionar
   if (fields & kOutcome) out.U8(dictionary.outcome[o.outcome & 0xff]);
   if (fields & kPreValue) out.F64(o.pre_value);
   if (fields & kCustomer) out.U64(o.customer);
-  if (fields & kOldPlace) PutPlace(out, o.old_place);
-  if (fields & kNewPlace) PutPlace(out, o.new_place);
+  if (fields & kOldPlace) PutPlace(out, o.places->old_place);
+  if (fields & kNewPlace) PutPlace(out, o.places->new_place);
   if (fields & kYOther) out.F32(o.y);
   if (fields & kCost) out.F64(o.cost);
 }
@@ -162,7 +167,8 @@ void Fetch(const ObservationBatch& batch, std::uint32_t row) {
 constexpr std::size_t kRowBytesMax = 512 + 6 * kPackedFeaturesMax;
 // More than a row can take: its fields, both places, features.
 std::size_t RowBytes(const Observation& o) {
-  return 256 + (o.old_place.z.size() + o.new_place.z.size()) * sizeof(float) + o.x_size * 6u;
+  const std::size_t numbers = o.places == nullptr ? 0 : o.places->old_place.z.size() + o.places->new_place.z.size();
+  return 256 + numbers * sizeof(float) + o.x_size * 6u;
 }
 
 // Reads one record's rows into a batch.
@@ -232,8 +238,11 @@ class Reader {
     o.held = fields & kHeld;
     if (fields & kPreValue) o.pre_value = in_.F64();
     if (fields & kCustomer) o.customer = in_.U64();
-    if (fields & kOldPlace) GetPlace(in_, o.old_place);
-    if (fields & kNewPlace) GetPlace(in_, o.new_place);
+    if (fields & (kOldPlace | kNewPlace)) {
+      MovePlaces& places = batch_.Move(o);
+      GetPlace(in_, fields & kOldPlace, places.old_place);
+      GetPlace(in_, fields & kNewPlace, places.new_place);
+    }
     if (fields & kYOne) o.y = 1;
     if (fields & kYOther) o.y = in_.F32();
     if (fields & kCost) o.cost = in_.F64();

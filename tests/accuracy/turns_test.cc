@@ -77,7 +77,7 @@ class Retail {
   void Learn(const FoldOutput& out) {
     outcome_.turns += out.turn_count;
     for (const Observation& row : out.observations.rows) {
-      if (row.kind == ObservationKind::kMove) segmenter_->Learn(row.customer, row.old_place, row.new_place);
+      if (row.kind == ObservationKind::kMove) segmenter_->Learn(row.customer, row.places->old_place, row.places->new_place);
     }
   }
   void Adopt(EventTime time) {

@@ -76,6 +76,21 @@ TEST(StoredBytes, ProfileRowsOfVersion1) {
   }
 }
 
+TEST(StoredBytes, ProfileRowsThatKeepTheTimeOfAClosedEnrolment) {
+  const auto plan = samples::Plan();
+  for (std::uint64_t seed : {1, 7, 12}) {
+    const CustomerProfile p = samples::Profile(*plan, seed);
+    CustomerProfile q;
+    ASSERT_TRUE(DecodeProfile(*plan, Kept("profile-timed-" + std::to_string(seed), ""), q));
+    EXPECT_EQ(q.enrolled_in, p.enrolled_in);
+    EXPECT_EQ(q.exposures.size(), p.exposures.size());
+    std::string read, made;
+    EncodeProfile(*plan, q, 5, read);
+    EncodeProfile(*plan, p, 5, made);
+    EXPECT_EQ(ToHex(read), ToHex(made));
+  }
+}
+
 TEST(StoredBytes, TombstonesOfVersion1) {
   std::string now;
   EncodeTombstone(77, now);

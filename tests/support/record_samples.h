@@ -52,8 +52,9 @@ inline ObservationBatch Observations(const CampaignPlan& plan, std::uint64_t see
     o.instant = coin();
     if (coin()) o.pre_value = draws.Normal();
     if (coin()) o.customer = draws.Bits();
-    place(o.old_place);
-    place(o.new_place);
+    MovePlaces& places = batch.Move(o);
+    place(places.old_place);
+    place(places.new_place);
   }
   return batch;
 }

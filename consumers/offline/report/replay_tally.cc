@@ -108,8 +108,10 @@ void ReplayTally::Answered(const Observation& row) {
 }
 
 void ReplayTally::Moved(const Observation& row, const SegmentView& segments) {
-  if (row.new_place.micro == 0 || segments.macros.empty() || row.new_place.epoch != segments.epoch) return;
-  const std::uint32_t now = AssignSegment(segments, row.new_place.z).segment;
+  if (row.places == nullptr || segments.macros.empty()) return;
+  const Coordinates& place = row.places->new_place;
+  if (place.micro == 0 || place.epoch != segments.epoch) return;
+  const std::uint32_t now = AssignSegment(segments, place.z).segment;
   CustomerTally& customer = customers_[row.customer];
   if (customer.segment != 0 && now != 0 && customer.segment != now) ++moves_[{customer.segment, now}];
   customer.segment = now;

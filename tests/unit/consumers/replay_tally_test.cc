@@ -39,7 +39,8 @@ class ReplayTallyTest : public ::testing::Test {
     row.kind = ObservationKind::kMove;
     row.customer = customer;
     row.time = time;
-    row.new_place = {.micro = 7, .time = time, .z = {z}, .epoch = 1};
+    const MovePlaces places{{}, {.micro = 7, .time = time, .z = {z}, .epoch = 1}};
+    row.places = &places;
     tally_.Learned(row, &view);
   }
   Event Of(IdHash customer, EventKind kind, EventTime time) {

@@ -61,17 +61,19 @@ struct Segments {
       o.model = H64(kId);
       o.time = 1'700'000'000'000LL + static_cast<EventTime>(i) * 600'000;
       o.customer = H64({i % 400});
-      o.old_place = told[o.customer];
-      o.new_place.micro = H64({i, 77});  // as a founder: the owner knows no such cluster
-      o.new_place.time = o.time;
-      o.new_place.epoch = 1;
+      o.places = (rows[i].places = std::make_shared<MovePlaces>()).get();
+      rows[i].places->old_place = told[o.customer];
+      Coordinates& now = rows[i].places->new_place;
+      now.micro = H64({i, 77});  // as a founder: the owner knows no such cluster
+      now.time = o.time;
+      now.epoch = 1;
       const double middle = i % 2 == 0 ? -1.0 : 1.0;
-      for (int j = 0; j < 2; ++j) o.new_place.z.push_back(static_cast<float>(middle + 0.3 * draws.Normal()));
-      told[o.customer] = o.new_place;
+      for (int j = 0; j < 2; ++j) now.z.push_back(static_cast<float>(middle + 0.3 * draws.Normal()));
+      told[o.customer] = now;
     }
     return rows;
   }
-  static void Spoil(Row& row) { row.observation.new_place.z[0] = NAN; }
+  static void Spoil(Row& row) { row.places->new_place.z[0] = NAN; }
 };
 
 template <typename Model>

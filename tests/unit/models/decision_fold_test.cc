@@ -375,9 +375,9 @@ TEST(DecisionFold, MovesAreToldAtMostHourly) {
   ASSERT_EQ(Rows(out, ObservationKind::kMove), 1u);
   for (const Observation& row : out.observations.rows) {
     if (row.kind != ObservationKind::kMove) continue;
-    EXPECT_EQ(row.old_place.time, kStart);
-    EXPECT_EQ(row.new_place.time, kStart + kHour);
-    EXPECT_NE(row.old_place.z, row.new_place.z);
+    EXPECT_EQ(row.places->old_place.time, kStart);
+    EXPECT_EQ(row.places->new_place.time, kStart + kHour);
+    EXPECT_NE(row.places->old_place.z, row.places->new_place.z);
   }
 }
 
@@ -395,13 +395,13 @@ TEST(DecisionFold, ASilentCustomerIsToldAnewAtItsTurnEveryFourWeeks) {
     ASSERT_EQ(Rows(out, ObservationKind::kMove), 1u);
     const Observation& row = *std::find_if(out.observations.rows.begin(), out.observations.rows.end(),
                                            [](const Observation& o) { return o.kind == ObservationKind::kMove; });
-    EXPECT_EQ(row.old_place.time, told);
-    EXPECT_EQ(row.new_place.time, turn);
+    EXPECT_EQ(row.places->old_place.time, told);
+    EXPECT_EQ(row.places->new_place.time, turn);
     EXPECT_EQ(row.time, turn);
-    EXPECT_GT(row.new_place.z[0], row.old_place.z[0]);   // recency has grown
+    EXPECT_GT(row.places->new_place.z[0], row.places->old_place.z[0]);   // recency has grown
     ASSERT_EQ(out.turn_count, 1u);
     EXPECT_EQ(out.turns[0].customer, H64("u1"));
-    EXPECT_EQ(out.turns[0].move.z, row.new_place.z);
+    EXPECT_EQ(out.turns[0].move.z, row.places->new_place.z);
     told = turn;
   }
 }

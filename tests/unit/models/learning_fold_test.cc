@@ -230,7 +230,8 @@ TEST(LearningFold, SegmentsOfOtherNumbersStartAnew) {
   move.model = Model("segments");
   move.time = 1'700'000'000'000LL;
   move.customer = 5;
-  move.new_place = {9, move.time, {0.5F, 0.5F}, 1};
+  const MovePlaces places{{}, {9, move.time, {0.5F, 0.5F}, 1}};
+  move.places = &places;
   fold.Apply(move, {}, 0);
   EXPECT_EQ(fold.Reports()[0].observations, 1);
   const std::string bytes = Saved(fold, "segments");

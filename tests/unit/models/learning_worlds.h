@@ -54,6 +54,7 @@ inline std::shared_ptr<CampaignPlan> SmallPlan(std::size_t dimension) {
 struct Row {
   Observation observation{};
   std::vector<float> x{};
+  std::shared_ptr<MovePlaces> places{};   // of a Move
 };
 
 /// Interval and Mature rows, alternately, of one response model; one exposure a minute; logit -2 + .8 x1 - .4 x2.
