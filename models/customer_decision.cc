@@ -12,7 +12,6 @@
 namespace offerstream {
 namespace {
 
-constexpr Duration kMoveEvery = 3'600'000;
 constexpr std::int64_t kCurveImpressions = 200;   // of a cell: as its cap waits
 
 }  // namespace
@@ -451,68 +450,6 @@ NoOfferReason CustomerDecision::WhyNone(const Decision& decision) const {
     case Stage::kConsent: return NoOfferReason::kNoConsent;
     default: return NoOfferReason::kNoEligibleOffer;
   }
-}
-
-// ---- Caps and moves ----------------------------------------------------------------------------------------------------
-
-void CustomerDecision::CapFacts(const CustomerProfile& profile, const Event& event, std::vector<CapFact>& out) const {
-  for (std::size_t c = 0; c < plan_->channels.size(); ++c) {
-    const ChannelIndex channel(c);
-    const std::uint16_t told = profile.channels.PublishedLimit(channel);
-    if (told == 0 && !AnyShown(*plan_, profile, channel, event.time)) continue;
-    const CapLimit limit = LimitOf(*plan_, cell_row_[c], lottery_, profile.hash, channel, event.time);
-    if (limit.limit != told) out.push_back({channel, limit.limit, limit.source});
-  }
-}
-
-bool CustomerDecision::Move(const CustomerProfile& profile, const Event& event, Coordinates& out) const {
-  if (z_.empty()) return false;
-  const ToldPlace& told = profile.place;
-  if (told.time != kNever && event.time < told.time + kMoveEvery) return false;
-  const SegmentView* view = models_.segments.get();
-  const std::uint32_t epoch = view != nullptr && view->dimension == z_.size() ? view->epoch : 0;
-  if (told.micro != 0 && told.epoch == epoch && std::ranges::equal(told.z, z_)) return false;
-  MoveTo(z_, event.time, H64({profile.hash, event.event_hash}), out);
-  return true;
-}
-
-void CustomerDecision::MoveAtTurn(const CustomerProfile& profile, EventTime at, Coordinates& out) {
-  PlaceOf(profile, at, annotate_z_);
-  MoveTo(annotate_z_, at, H64({profile.hash, static_cast<std::uint64_t>(at)}), out);
-}
-
-void CustomerDecision::MoveTo(std::span<const float> z, EventTime at, std::uint64_t founder, Coordinates& out) const {
-  const SegmentView* view = models_.segments.get();
-  const bool learned = view != nullptr && view->dimension == z.size();
-  out.micro = learned ? NearestMicro(*view, z) : 0;
-  if (out.micro == 0) out.micro = founder;
-  out.time = at;
-  out.epoch = learned ? view->epoch : 0;
-  out.z.assign(z.begin(), z.end());
-}
-
-std::vector<CapState> CustomerDecision::Caps(const CustomerProfile& profile, EventTime at) const {
-  std::vector<float> z;
-  const Place place = PlaceOf(profile, at, z);
-  const CapUse use = CountCapUse(*plan_, profile, at);
-  const bool lottery = InCapLottery(*plan_, profile.hash, at);
-  std::vector<CapState> states;
-  for (std::size_t c = 0; c < plan_->channels.size(); ++c) {
-    const CapLimit limit =
-        LimitFor(*plan_, models_.caps.get(), lottery, profile.hash, place.segment, ChannelIndex(c), at);
-    const Duration window = plan_->channels[c].cap.window;
-    const EventTime resets = use.oldest[c] == kNever ? kNever : use.oldest[c] + window;
-    states.push_back({ChannelIndex(c), limit.limit, use.shown[c], limit.source, resets, window});
-  }
-  return states;
-}
-
-void CustomerDecision::Annotate(const CustomerProfile& profile, CapChange& change) {
-  if (change.tombstone) return;
-  change.segment = PlaceOf(profile, change.time, annotate_z_).segment;
-  const CapCell* cell = CellOf(models_.caps.get(), change.segment, change.state.channel);
-  const CapCell::Point* point = PointAt(cell, change.state.used + 1u);
-  change.next_impression_value = point == nullptr ? 0.0 : point->net_value;
 }
 
 }  // namespace offerstream

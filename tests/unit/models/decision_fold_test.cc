@@ -6,7 +6,6 @@
 #include <numeric>
 
 #include "models/deciding/customer_rounds.h"
-#include "models/domain/affinity.h"
 #include "models/domain/fixed_math.h"
 #include "tests/support/fold_world.h"
 
@@ -470,36 +469,6 @@ TEST(DecisionFold, EveryEventIsAccountedFor) {
   const std::uint64_t read = std::accumulate(c.events.begin(), c.events.end(), std::uint64_t{0});
   EXPECT_EQ(decided + c.untriggered + c.duplicates, read);
   EXPECT_GT(decided, 0u);
-}
-
-TEST(DecisionFold, AffinityFollowsWhatACustomerTurnsToAndIsAFeature) {
-  CampaignPlan plan = SmallPlan();
-  plan.products[1].category = "cards";
-  plan.affinity = true;
-  FeatureSpec share;
-  share.kind = FeatureKind::kAffinity;
-  share.index = 1;   // cards; bank is the first category
-  share.name = "affinity=cards";
-  plan.features.features.insert(plan.features.features.begin() + 1, share);
-  ++plan.features.candidate_begin;
-  plan.Index();
-  FoldWorld w(std::move(plan));
-  EXPECT_FLOAT_EQ(w.Apply(w.script.Add(EventKind::kRequest, "u1", kStart)).decisions[0].features[1], .5f);
-  Event& viewed = w.script.Add(EventKind::kEngagement, "u1", kStart + kMinute);
-  viewed.product = ProductIndex(1);
-  const FoldOutput& seen = w.Apply(viewed);
-  ASSERT_EQ(Rows(seen, ObservationKind::kPreference), 1u);
-  const Observation row = seen.observations.rows.back();
-  EXPECT_EQ(row.exposure, H64("cards"));
-  EXPECT_EQ(row.n, static_cast<std::uint32_t>(AffinityAction::kView));
-  Event& bought = w.script.Add(EventKind::kTransaction, "u1", kStart + 2 * kMinute);
-  bought.product = ProductIndex(1);
-  w.Apply(bought);
-  ASSERT_EQ(w.Of("u1").affinity.size(), 1u);
-  EXPECT_NEAR(static_cast<double>(w.Of("u1").affinity[0].amount), 7, 1e-3);
-  EXPECT_NEAR(static_cast<double>(w.Apply(w.script.Add(EventKind::kRequest, "u1", kStart + 3 * kMinute)).decisions[0].features[1]), 9.5 / 12, 1e-3);
-  // After a half-life half of it is left.
-  EXPECT_NEAR(static_cast<double>(w.Apply(w.script.Add(EventKind::kRequest, "u1", kStart + 30 * kDayLength)).decisions[0].features[1]), 6.0 / 8.5, 1e-3);
 }
 
 }  // namespace

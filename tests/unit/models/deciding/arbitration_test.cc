@@ -84,6 +84,18 @@ TEST(ScoreTable, AViewOfAnotherSchemaIsNotUsed) {
   EXPECT_EQ(table.diagonal(ModelIndex(0))[1], .1);
 }
 
+std::vector<Candidate> EveryOfferOn(const CampaignPlan& plan, std::size_t channels) {
+  std::vector<Candidate> list;
+  for (std::size_t o = 0; o < plan.offers.size(); ++o) {
+    for (std::size_t c = 0; c < channels; ++c) {
+      list.emplace_back();
+      list.back().offer = OfferIndex(o);
+      list.back().channel = ChannelIndex(c);
+    }
+  }
+  return list;
+}
+
 // Every candidate by the definition, written out.
 TEST(CandidateScorer, ScoresAsTheFormulasSayAndTheBestExactly) {
   CampaignPlan plan = SmallPlan();
@@ -113,17 +125,9 @@ TEST(CandidateScorer, ScoresAsTheFormulasSayAndTheBestExactly) {
   for (std::size_t c = 0; c < 2; ++c) {
     scorer.SetChannel(ChannelIndex(c), std::span<const float>(x[c]).subspan(base), penalty[c], shift[c]);
   }
-  std::vector<Candidate> list;
-  for (std::size_t o = 0; o < shared->offers.size(); ++o) {
-    for (std::size_t c = 0; c < 2; ++c) {
-      list.emplace_back();
-      list.back().offer = OfferIndex(o);
-      list.back().channel = ChannelIndex(c);
-    }
-  }
+  std::vector<Candidate> list = EveryOfferOn(*shared, 2);
   scorer.Score(list);
-  std::size_t exact = 0;
-  std::size_t best = 0;
+  std::size_t exact = 0, best = 0;
   double ratio = 0, highest = -HUGE_VAL;
   for (std::size_t k = 0; k < list.size(); ++k) {
     const Candidate& c = list[k];
