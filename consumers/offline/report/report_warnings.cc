@@ -23,11 +23,11 @@ std::string WarningsJson(const ReportParts& p) {
   std::uint64_t events = 0;
   for (const std::uint64_t n : p.counters.events) events += n;
   const std::uint64_t impressions = p.counters.events[static_cast<std::size_t>(EventKind::kImpression)];
-  std::int64_t labels = 0;
-  for (const ModelReport& model : p.models) labels += model.labels;
-  if (impressions > 0 && labels == 0) {
-    warn("no_answers", fmt::format("No answer to any of {} impressions is known: the mapping names no outcome, or their time to answer is not over. "
-                                   "Nothing was learned about who responds.", impressions));
+  std::int64_t answered = 0;   // a window that closes in silence is an answer of no: one class alone teaches nothing
+  for (const ModelReport& model : p.models) answered += model.positives;
+  if (impressions > 0 && answered == 0) {
+    warn("no_answers", fmt::format("Not one of {} impressions is known to have been answered: the mapping names no outcome, answers are missing, or their "
+                                   "time is not over. Nothing can be said about who responds.", impressions));
   } else if (events > 0 && impressions == 0) {
     warn("no_impressions", "There are no impressions in it: nothing can be said about who responds.");
   }
