@@ -65,7 +65,7 @@ class CustomerDecision {
   /// Caps as they hold now (API). No Look needed.
   std::vector<CapState> Caps(const CustomerProfile& profile, EventTime at) const;
 
-  /// Features of the last Assess or of the chosen candidate of the last Decide.
+  /// Features of the last Assess or Follow. Of a decision: Decision::features.
   std::span<const float> x() const { return scorer_.x().dense(); }
   /// Stable segment id of the last Look; 0 = none.
   std::uint32_t segment() const { return segment_; }

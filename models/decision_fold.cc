@@ -214,7 +214,8 @@ bool DecisionFold::Impl::DecideAll(CustomerProfile& profile, const Event& event,
     out.decided.Add(decision.id);
     out.decided.Add(DigestOf(decision));
     facts.decisions.push_back(fact);
-    change.ByDecision(profile, event, fact, decide.x());
+    // What will be learned, and what recovery computes: not the scorer's row, whose ordinal the curve may have replaced.
+    change.ByDecision(profile, event, fact, decision.features);
   }
   return looked;
 }

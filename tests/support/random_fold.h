@@ -83,6 +83,12 @@ inline AdoptedModels RandomModels(const CampaignPlan& plan, Draws& draws, std::u
       cell.segment = segment;
       cell.channel = ChannelIndex(c);
       cell.limit = static_cast<std::uint16_t>(draws.Below(5));
+      cell.impressions = static_cast<std::int64_t>(draws.Below(2) * 1000);   // a curve that scores use, or not yet
+      for (std::uint16_t n = 1; n <= 25; ++n) {
+        CapCell::Point& point = cell.points.emplace_back();
+        point.n = n;
+        point.shift.fill(-.1 * n);
+      }
       caps->cells.push_back(cell);
     }
   }

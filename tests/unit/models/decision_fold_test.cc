@@ -3,11 +3,13 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 
 #include "models/deciding/customer_rounds.h"
 #include "models/domain/fixed_math.h"
 #include "tests/support/fold_world.h"
+#include "tests/support/random_fold.h"
 
 namespace offerstream {
 namespace {
@@ -315,6 +317,28 @@ TEST(DecisionFold, SweepStopsAtAWholeMillisecondAndGoesOnInTheNextTransaction) {
   EXPECT_TRUE(w.fold.Sweep(w.out));
   EXPECT_EQ(w.fold.account().frontier, w.fold.account().watermark);
   for (int c = 0; c < 6; ++c) EXPECT_TRUE(w.Of("u" + std::to_string(c)).exposures.empty());
+}
+
+TEST(DecisionFold, AnExposureHasItsOwnImpressionNumberWhereTheCurveMadeTheScore) {
+  FoldWorld w;
+  Draws draws(3, 4, 5, Purpose::kSimulation);
+  AdoptedModels models;
+  while (models.caps == nullptr || models.caps->cells[0].impressions == 0 || models.caps->cells[1].impressions == 0) {
+    models = RandomModels(*w.plan, draws, 1);   // cells 0 and 1: nobody's segment yet, both channels
+  }
+  models.segments = nullptr;
+  w.fold.Adopt(models);
+  w.Apply(Show(w, "u1", kStart, 0, 0));
+  w.Apply(Show(w, "u1", kStart + kMinute, 0, 1));
+  const Decision d = w.Apply(w.script.Add(EventKind::kRequest, "u1", kStart + kHour)).decisions[0];
+  ASSERT_TRUE(d.has_offer);
+  const auto& features = w.plan->features.features;
+  const auto ordinal = static_cast<std::size_t>(
+      std::find_if(features.begin(), features.end(), [](const FeatureSpec& f) { return f.kind == FeatureKind::kImpressionOrdinal; }) - features.begin());
+  EXPECT_NEAR(static_cast<double>(d.features[ordinal]), std::log(2.0), 1e-6);
+  const Exposure& kept = w.Of("u1").exposures.back();
+  EXPECT_EQ(kept.id, d.id);
+  EXPECT_EQ(kept.x.Dense(), d.features);
 }
 
 TEST(DecisionFold, BirthIsToldOnceFromAdoptedSiblings) {
