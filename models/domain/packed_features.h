@@ -45,6 +45,7 @@ class PackedFeatures {
   template <typename Tell>
   void ForEachNonzero(Tell&& tell) const {
     const std::size_t n = size(), groups = (n + kGroup - 1) / kGroup;
+    if (n == 0) return;
     const std::uint32_t* const words = words_.data();
     const std::uint32_t* next = words + 1 + 2 * groups;
     for (std::size_t g = 0; g < groups; ++g) {

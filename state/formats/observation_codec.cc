@@ -86,6 +86,7 @@ void PutPlace(BoundedWriter& out, const Coordinates& c) {
 }
 // The default when the row has none: the memory may have held another row's.
 void GetPlace(ByteReader& in, bool there, Coordinates& c) {
+  c.z.clear();
   if (!there) {
     c = {};
     return;

@@ -87,6 +87,17 @@ TEST(ObservationCodec, ChannelsAndOutcomesFollowTheReadersPlanAndUnknownOnesAreN
   EXPECT_EQ(read.rows[2].outcome, 1);
 }
 
+TEST(ObservationCodec, ABatchUsedAgainReadsTheSame) {
+  const auto plan = samples::Plan();
+  ObservationBatch read;
+  for (std::uint64_t seed = 1; seed < 30; ++seed) {   // the memory of a Move's places holds the last record's
+    const std::string bytes = samples::Encoded(*plan, samples::Observations(*plan, seed, 20));
+    read.Clear();
+    ASSERT_TRUE(DecodeObservations(*plan, bytes, read));
+    EXPECT_EQ(samples::Encoded(*plan, read), bytes) << seed;
+  }
+}
+
 TEST(ObservationCodec, ARefusedRecordAddsNothing) {
   const auto plan = samples::Plan();
   ObservationBatch batch = samples::Observations(*plan, 1, 3);
