@@ -31,12 +31,19 @@ Consent ConsentOf(const AttributeValue& value) {
   return Consent::kUnknown;
 }
 
-IdHash ProductOf(const CampaignPlan& plan, const Event& event, const Exposure* answered) {
-  if (event.product.value < plan.products.size()) return plan.products[event.product.value].hash;
+// As the event names it, else that of the offer it answers; null when the plan has neither.
+const ProductSpec* ProductMeant(const CampaignPlan& plan, const Event& event, const Exposure* answered) {
+  ProductIndex product = event.product;
   const OfferIndex offer = answered != nullptr ? answered->offer : event.offer;
-  if (event.kind != EventKind::kConversion || offer.value >= plan.offers.size()) return 0;
-  const ProductIndex product = plan.offers[offer.value].product;
-  return product.value < plan.products.size() ? plan.products[product.value].hash : 0;
+  if (product.value >= plan.products.size() && offer.value < plan.offers.size()) product = plan.offers[offer.value].product;
+  return product.value < plan.products.size() ? &plan.products[product.value] : nullptr;
+}
+
+// What the event says is owned from now on, or no more: only a conversion says so of the offer's product.
+IdHash ProductOf(const CampaignPlan& plan, const Event& event, const Exposure* answered) {
+  if (event.kind != EventKind::kConversion && event.product.value >= plan.products.size()) return 0;
+  const ProductSpec* product = ProductMeant(plan, event, answered);
+  return product == nullptr ? 0 : product->hash;
 }
 
 void SetOwned(CustomerProfile& profile, IdHash product, EventTime since, bool owned) {
@@ -315,14 +322,10 @@ void CustomerChange::Answer(CustomerProfile& profile, const Event& event, Outcom
   if (!click) SetOwned(profile, ProductOf(plan_, event, exposure), event.time, true);
 }
 
-// The product as the event names it, else that of the offer it answers.
 void CustomerChange::TakePreference(CustomerProfile& profile, const Event& event, const Exposure* answered, AffinityAction action) {
-  ProductIndex product = event.product;
-  const OfferIndex offer = answered != nullptr ? answered->offer : event.offer;
-  if (product.value >= plan_.products.size() && offer.value < plan_.offers.size()) product = plan_.offers[offer.value].product;
-  if (product.value >= plan_.products.size()) return;
-  const CategoryIndex category = plan_.products[product.value].category_index;
-  if (!category.known()) return;
+  const ProductSpec* product = ProductMeant(plan_, event, answered);
+  if (product == nullptr || !product->category_index.known()) return;
+  const CategoryIndex category = product->category_index;
   TakeAffinity(profile.affinity, category, action, event.time);
   if (out_ == nullptr) return;
   Observation& row = out_->observations.rows.emplace_back();

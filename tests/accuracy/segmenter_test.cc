@@ -11,7 +11,7 @@
 #include <string>
 
 #include "models/domain/fixed_math.h"
-#include "tests/support/gzip_lines.h"
+#include "tests/support/retail_invoices.h"
 #include "tests/support/segment_world.h"
 
 namespace offerstream {
@@ -233,11 +233,6 @@ std::vector<RetailStep> RunRetail(GzipLines& lines, std::uint64_t seed) {
   std::map<std::string, Shopper, std::less<>> shoppers;
   std::vector<RetailStep> steps;
   Draws draws(seed, 14, 0, Purpose::kSimulation);
-  std::vector<std::string_view> field;
-  std::string_view line;
-  std::string invoice, customer;
-  double amount = 0;
-  EventTime time = 0;
   auto tell = [&](Shopper& s, EventTime at) {
     s.told = at;
     const std::uint64_t step = segmenter.steps();
@@ -251,35 +246,21 @@ std::vector<RetailStep> RunRetail(GzipLines& lines, std::uint64_t seed) {
     steps.back().ratio = Inertia(points, Centres(*view)) / batch.inertia;
   };
   EventTime day = 0;
-  auto close = [&] {
-    if (customer.empty() || amount <= 0) return;
+  EachInvoice(lines, [&](std::string_view customer, double amount, std::string_view date) {
+    const EventTime time = Minute(date);
     if (time / 86'400'000 > day) {
       day = time / 86'400'000;
       for (auto& [name, s] : shoppers) {
         if (time - s.told >= 28 * Duration{86'400'000}) tell(s, time);
       }
     }
-    Shopper& s = shoppers.try_emplace(customer, Shopper{.index = shoppers.size()}).first->second;
+    Shopper& s = shoppers.try_emplace(std::string(customer), Shopper{.index = shoppers.size()}).first->second;
     if (s.orders == 0) s.first = time;
     s.orders += 1;
     s.spend += amount;
     s.last = time;
     tell(s, time);
-  };
-  lines.Next(line);  // header
-  while (lines.Next(line)) {
-    SplitCsv(line, field);
-    if (field.size() != 8) continue;
-    if (field[0] != invoice) {
-      close();
-      invoice = field[0];
-      customer = invoice[0] == 'C' ? "" : std::string(field[6]);
-      amount = 0;
-      time = Minute(field[4]);
-    }
-    amount += std::strtod(field[3].data(), nullptr) * std::strtod(field[5].data(), nullptr);
-  }
-  close();
+  });
   return steps;
 }
 

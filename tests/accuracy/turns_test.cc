@@ -10,7 +10,7 @@
 #include "models/deciding/feature_map.h"
 #include "models/domain/event_time.h"
 #include "tests/support/fold_world.h"
-#include "tests/support/gzip_lines.h"
+#include "tests/support/retail_invoices.h"
 #include "tests/support/segment_world.h"
 
 namespace offerstream {
@@ -129,28 +129,11 @@ class Retail {
 
 /// Every purchase invoice of a known customer is one transaction.
 void Feed(GzipLines& lines, Retail& retail) {
-  std::string invoice, customer;
-  double amount = 0;
-  EventTime time = 0;
-  const auto close = [&] {
-    if (!customer.empty() && amount > 0) retail.Buys(customer, amount, time);
-  };
-  std::vector<std::string_view> field;
-  std::string_view line;
-  lines.Next(line);   // header
-  while (lines.Next(line)) {
-    SplitCsv(line, field);
-    if (field.size() != 8) continue;
-    if (field[0] != invoice) {
-      close();
-      invoice = field[0];
-      customer = invoice[0] == 'C' ? "" : std::string(field[6]);
-      amount = 0;
-      if (!ParseRfc3339(std::string(field[4]) + "Z", time)) time = 0;
-    }
-    amount += std::strtod(field[3].data(), nullptr) * std::strtod(field[5].data(), nullptr);
-  }
-  close();
+  EachInvoice(lines, [&](std::string_view customer, double amount, std::string_view date) {
+    EventTime time = 0;
+    if (!ParseRfc3339(std::string(date) + "Z", time)) time = 0;
+    retail.Buys(std::string(customer), amount, time);
+  });
 }
 
 TEST(TurnsAccuracy, A14OnlineRetailWhereTheSilentAreToldAtTheirTurn) {
