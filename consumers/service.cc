@@ -24,6 +24,7 @@ constexpr int kCustomerWaitMs = 2'000;
 constexpr std::int64_t kStopDeadlineMs = 10'000;
 constexpr int kReaperMs = 3'000;
 constexpr int kMembersWaitMs = 5'000;
+constexpr int kFormerShardMs = 60'000;   // a session and a little more: then the broker has ended it
 
 void Pause(int ms) { std::this_thread::sleep_for(std::chrono::milliseconds(ms)); }
 
@@ -52,6 +53,7 @@ Service::~Service() {
   }
   if (learner_thread_.joinable()) learner_thread_.join();
   if (feed_thread_.joinable()) feed_thread_.join();
+  if (former_thread_.joinable()) former_thread_.join();
 }
 
 // ---- Start -------------------------------------------------------------------------------------------------------------
@@ -65,9 +67,9 @@ Status Service::Start() {
   const std::uint32_t cores = std::max(1u, std::thread::hardware_concurrency());
   const auto partitions = static_cast<std::uint32_t>(layout_.partitions);
   const std::uint32_t shards = std::min(config_->state_shards == 0 ? cores : config_->state_shards, partitions);
-  LeaveFormerShards(shards);
   for (std::uint32_t s = 0; s < shards; ++s) shards_.push_back(std::make_unique<Shard>());
   for (std::uint32_t s = 0; s < shards; ++s) StartShard(s);
+  former_thread_ = std::thread([this, shards] { LeaveFormerShards(shards); });
   StartWatchdog();
   return Serve();
 }
@@ -146,7 +148,8 @@ Status Service::OpenPlan() {
 }
 
 /// Fewer shards than before: the static members of those that are gone would keep their partitions until their sessions
-/// end (45 s). Each joins once more under its name and leaves for good. Best effort: time brings the partitions, too.
+/// end (45 s). Each joins once more under its name and leaves for good. Beside the shards that run, since a rebalance that was
+/// under way when the service ended waits for them, too. Best effort: time brings the partitions, too.
 void Service::LeaveFormerShards(std::uint32_t shards) {
   auto admin = KafkaAdmin::Open(config_->kafka, config_->app_id + "-members");
   auto members = admin ? (*admin)->StaticMembers(config_->app_id, kMembersWaitMs) : Result<std::vector<std::string>>(tl::unexpected(admin.error()));
@@ -165,12 +168,13 @@ void Service::LeaveFormerShards(std::uint32_t shards) {
       positions.clear();   // takes nothing
       return Status{};
     });
-    const std::int64_t deadline = clock_.SteadyMs() + kMembersWaitMs;
-    while (joined && !(*consumer)->Joined() && clock_.SteadyMs() < deadline) {
-      joined = (*consumer)->Attend();
+    const std::int64_t deadline = clock_.SteadyMs() + kFormerShardMs;
+    while (joined && !(*consumer)->Joined() && !stop_shards_) {
+      if (clock_.SteadyMs() > deadline) joined = Fail(Code::kKafkaUnreachable, "the group did not take it back");
+      else joined = (*consumer)->Attend();
       Pause(10);
     }
-    if (joined) joined = (*consumer)->Leave(kMembersWaitMs);
+    if (joined && !stop_shards_) joined = (*consumer)->Leave(kMembersWaitMs);
     if (!joined) Log(LogLevel::kWarn, fmt::format("member {} could not be ended: {}", member, joined.error().detail));
   }
 }

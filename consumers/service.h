@@ -84,7 +84,7 @@ class Service final : public ServiceView {
   std::unique_ptr<SnapshotFeed> feed_;
   std::unique_ptr<LearningWorker> learner_;
   std::vector<std::unique_ptr<Shard>> shards_;
-  std::thread feed_thread_, learner_thread_;
+  std::thread feed_thread_, learner_thread_, former_thread_;
   std::atomic<bool> stop_shards_{false}, stop_learning_{false}, learner_done_{false}, feed_done_{false};
   std::unique_ptr<Watchdog> watchdog_;
   AdminRoutes routes_;

@@ -56,6 +56,12 @@ std::vector<std::pair<std::string, std::string>> Events(int seed, int count, int
   return events;
 }
 
+std::size_t Occurrences(const std::string& text, const std::string& what) {
+  std::size_t n = 0;
+  for (std::size_t at = text.find(what); at != std::string::npos; at = text.find(what, at + 1)) ++n;
+  return n;
+}
+
 /// One application: a configuration, its topics, and what it left.
 class Application {
  public:
@@ -103,13 +109,7 @@ class Application {
   void RunToEnd(std::int64_t records) const {
     std::filesystem::remove(log());
     ServiceProcess process({"run", "-c", config_path()}, log());
-    const auto recovered = [&] {
-      std::size_t n = 0;
-      const std::string text = process.Log();
-      for (std::size_t at = text.find("ready in"); at != std::string::npos; at = text.find("ready in", at + 1)) ++n;
-      return n >= kPartitions;
-    };
-    for (int i = 0; i < 600 && !(recovered() && Consumed() >= records) && !process.Ended(); ++i) {
+    for (int i = 0; i < 600 && !(Occurrences(process.Log(), "ready in") >= kPartitions && Consumed() >= records) && !process.Ended(); ++i) {
       std::this_thread::sleep_for(std::chrono::milliseconds(50));
     }
     EXPECT_EQ(Consumed(), records) << process.Log();
@@ -331,12 +331,6 @@ TEST_F(RunTest, MissingTopicsAndUnreachableBrokersEndWithFive) {
 }
 
 /// How often a text stands in another.
-std::size_t Occurrences(const std::string& text, const std::string& what) {
-  std::size_t n = 0;
-  for (std::size_t at = text.find(what); at != std::string::npos; at = text.find(what, at + 1)) ++n;
-  return n;
-}
-
 TEST_F(RunTest, AHangupIsAnsweredAndAQuietRunNeverMakesItsProducerAnew) {
   const Application app("hangup", "hangup-events", "");
   app.MakeTopics();
@@ -435,6 +429,15 @@ TEST_F(RunTest, ASecondInstanceTakesPartitionsAndGivesThemBack) {
   EXPECT_EQ(CheckJournal(app).first, 7000u);
 }
 
+/// Well before the session of a member that is gone ends.
+void AwaitBothReady(const ServiceProcess& process) {
+  const auto begin = std::chrono::steady_clock::now();
+  while (Occurrences(process.Log(), "ready in") < 2 && std::chrono::steady_clock::now() - begin < std::chrono::seconds(40)) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(20)) << process.Log();
+}
+
 TEST_F(RunTest, FewerShardsThanBeforeTakeAllPartitionsAtOnce) {
   const Application app("fewer", "fewer-events", "");
   app.MakeTopics();
@@ -446,14 +449,32 @@ TEST_F(RunTest, FewerShardsThanBeforeTakeAllPartitionsAtOnce) {
     EXPECT_EQ(two.AwaitCode(15), 0) << two.Log();
   }
   ServiceProcess one({"run", "-c", app.config_path()}, app.log());
-  const auto begin = std::chrono::steady_clock::now();
-  while (Occurrences(one.Log(), "ready in") < 2 && std::chrono::steady_clock::now() - begin < std::chrono::seconds(40)) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(20));
-  }
-  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(20)) << one.Log();
+  AwaitBothReady(one);
   EXPECT_EQ(Occurrences(one.Log(), "its membership ends"), 1u) << one.Log();
   one.Signal(SIGTERM);
   EXPECT_EQ(one.AwaitCode(15), 0) << one.Log();
+}
+
+// A former shard's rejoin waits for the shard that is killed before it has rejoined.
+TEST_F(RunTest, AFormerShardLeftInTheMiddleOfARebalanceGivesItsPartitionBack) {
+  const Application app("torn", "torn-events", "");
+  app.MakeTopics();
+  Feed("torn-events", Events(12, 1000, 0));
+  std::unique_ptr<KafkaConsumer> former;
+  {
+    ServiceProcess first({"run", "-c", app.config_path()}, app.log() + "1");
+    for (int i = 0; i < 400 && app.Consumed() < 1000; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    first.Signal(SIGSTOP);
+    former = std::move(*KafkaConsumer::Open({app.config().kafka, "former", "torn", "torn-i0-1"}));
+    ASSERT_TRUE(former->Subscribe({"torn-events"}, [](KafkaConsumer::Change, std::vector<TopicPosition>& p) { return p.clear(), Status{}; }));
+    for (int i = 0; i < 100; ++i, std::this_thread::sleep_for(std::chrono::milliseconds(20))) ASSERT_TRUE(former->Attend());
+    EXPECT_FALSE(former->Joined());
+    first.Signal(SIGKILL);
+  }
+  former.reset();
+  ServiceProcess one({"run", "-c", app.config_path()}, app.log());
+  AwaitBothReady(one);
+  EXPECT_EQ(Occurrences(one.Log(), "its membership ends"), 1u) << one.Log();
 }
 
 TEST_F(RunTest, TopicsThatWouldLoseStateAreRefusedWithTheCommandThatMends) {
