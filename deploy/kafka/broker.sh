@@ -1,8 +1,11 @@
 #!/usr/bin/env bash
 # A real Kafka broker for tests and the demo: one KRaft node from pinned jars, on loopback, up in a few seconds.
 #
-#   broker.sh start [--version V] [--port N] [--dir DIR]   prints progress on stderr and, as the last line of stdout,
+#   broker.sh start [--version V] [--port N] [--dir DIR] [--behind "PORT:ADVERTISED ..."]
+#                                                          prints progress on stderr and, as the last line of stdout,
 #                                                          the bootstrap address; returns when the broker answers
+#                                                          --behind: further listeners that send their clients to another
+#                                                          port of this machine, where a proxy stands before them
 #   broker.sh stop  [--dir DIR]                            harmless when nothing runs
 #   broker.sh jars  [--version V]                          only fetches and verifies the jars
 #
@@ -88,13 +91,21 @@ PY
 }
 
 write_properties() {  # $1 client port, $2 controller port
+  local listeners="PLAINTEXT://127.0.0.1:$1" advertised="PLAINTEXT://127.0.0.1:$1" protocols=PLAINTEXT:PLAINTEXT pair number=0
+  for pair in $behind; do
+    number=$((number + 1))
+    listeners+=",BEHIND$number://127.0.0.1:${pair%:*}"
+    advertised+=",BEHIND$number://127.0.0.1:${pair#*:}"
+    protocols+=",BEHIND$number:PLAINTEXT"
+  done
   cat >"$dir/server.properties" <<PROPERTIES
 process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:$2
-listeners=PLAINTEXT://127.0.0.1:$1,CONTROLLER://127.0.0.1:$2
-advertised.listeners=PLAINTEXT://127.0.0.1:$1
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+listeners=$listeners,CONTROLLER://127.0.0.1:$2
+advertised.listeners=$advertised
+listener.security.protocol.map=$protocols,CONTROLLER:PLAINTEXT
+inter.broker.listener.name=PLAINTEXT
 controller.listener.names=CONTROLLER
 log.dirs=$dir/records
 # A fast broker: no waiting for members, small internal topics, prompt ends of dead transactions.
@@ -218,12 +229,12 @@ stop() {
   say "stopped in $dir"
 }
 
-version=3.9.1 port=0 dir="$root/.kafka/default"
-[[ $# -gt 0 ]] || { sed -n '2,12p' "${BASH_SOURCE[0]}" >&2; exit 2; }
+version=3.9.1 port=0 behind= dir="$root/.kafka/default"
+[[ $# -gt 0 ]] || { sed -n '2,14p' "${BASH_SOURCE[0]}" >&2; exit 2; }
 verb=$1; shift
 while [[ $# -gt 0 ]]; do
   case $1 in
-    --version | --port | --dir)
+    --version | --port | --dir | --behind)
       [[ $# -ge 2 ]] || code=2 die "$1 needs a value"
       printf -v "${1#--}" '%s' "$2"
       shift 2 ;;
