@@ -6,6 +6,8 @@
 #include <cassert>
 #include <new>
 
+#include "models/domain/prefetch.h"
+
 namespace offerstream {
 namespace {
 
@@ -29,7 +31,7 @@ void PrefetchAll(const PooledArray<T>& array) {
   const auto begin = reinterpret_cast<std::uintptr_t>(array.data()) - sizeof(std::uint64_t);
   const auto end = reinterpret_cast<std::uintptr_t>(array.data() + array.size());
   for (std::uintptr_t line = (end - begin > kBytesMax ? end - kBytesMax : begin) & ~(kLine - 1); line < end; line += kLine) {
-    __builtin_prefetch(reinterpret_cast<const void*>(line), 1);
+    PrefetchLine(reinterpret_cast<const void*>(line));
   }
 }
 
@@ -115,7 +117,7 @@ std::uint32_t CustomerSlab::Prefetch(std::string_view id, IdHash hash) const {
 
 void CustomerSlab::PrefetchSlot(std::uint32_t slot) const {
   const auto* bytes = reinterpret_cast<const char*>(&impl_->Slot(slot));
-  for (std::size_t line = 0; line < sizeof(CustomerSlot); line += 64) __builtin_prefetch(bytes + line, 1);
+  for (std::size_t line = 0; line < sizeof(CustomerSlot); line += 64) PrefetchLine(bytes + line);
 }
 
 void CustomerSlab::PrefetchArrays(std::uint32_t slot) const {

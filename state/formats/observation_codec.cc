@@ -1,6 +1,7 @@
 #include <array>
 #include <cassert>
 
+#include "models/domain/prefetch.h"
 #include "models/domain/random.h"
 #include "state/formats/bounded_writer.h"
 #include "state/formats/codecs.h"
@@ -158,10 +159,14 @@ void PutRow(const ObservationBatch& batch, const Observation& o, const Dictionar
 }
 
 // A transaction's rows are more than the caches hold and a model's lie scattered among them: memory a few rows ahead.
-constexpr std::size_t kFetchRow = 6;
+constexpr std::size_t kFetchRow = 8, kFetchFeatures = 4;
 void Fetch(const ObservationBatch& batch, std::uint32_t row) {
   const auto* bytes = reinterpret_cast<const char*>(&batch.rows[row]);
-  for (std::size_t line = 0; line < sizeof(Observation); line += 64) __builtin_prefetch(bytes + line);
+  for (std::size_t line = 0; line < sizeof(Observation); line += 64) PrefetchLine(bytes + line);
+}
+void FetchFeatures(const ObservationBatch& batch, std::uint32_t row) {
+  const std::span<const float> x = batch.Features(batch.rows[row]);
+  for (std::size_t i = 0; i < x.size(); i += 64 / sizeof(float)) PrefetchLine(x.data() + i);
 }
 
 // Largest row: all fields, the most features, and places far beyond any plan's dimension.
@@ -278,6 +283,7 @@ void EncodeObservations(const CampaignPlan& plan, const ObservationBatch& batch,
   std::array<char, kRowBytesMax> bytes;
   for (std::size_t i = 0; i < rows.size(); ++i) {
     if (i + kFetchRow < rows.size()) Fetch(batch, rows[i + kFetchRow]);
+    if (i + kFetchFeatures < rows.size()) FetchFeatures(batch, rows[i + kFetchFeatures]);
     const Observation& row = batch.rows[rows[i]];
     assert(row.model == model && RowBytes(row) <= bytes.size());
     BoundedWriter piece(bytes.data());

@@ -12,7 +12,7 @@ RULES = {
     for rule in (
         include_rules.folder_direction, include_rules.room_direction, include_rules.no_cycles, include_rules.library_home,
         include_rules.own_header_first, text_rules.forbidden_words, text_rules.determinism, text_rules.no_exceptions,
-        text_rules.names, text_rules.file_length, text_rules.function_length, text_rules.documented, text_rules.skipped_tests,
+        text_rules.prefetches, text_rules.names, text_rules.file_length, text_rules.function_length, text_rules.documented, text_rules.skipped_tests,
         text_rules.readmes)
 }
 

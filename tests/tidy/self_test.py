@@ -48,6 +48,9 @@ SAMPLES = {
     "no_exceptions": (
         {"models/a.cc": "// we do not throw\nint x;\n"},
         [{"consumers/a.cc": "void F() { throw 1; }\n"}]),
+    "prefetches": (
+        {"models/a.h": "// not __builtin_prefetch(\nPrefetchLine(at);\n"},
+        [{"state/a.cc": "__builtin_prefetch(at, 1);\n"}, {"models/a.cc": "_mm_prefetch(at, _MM_HINT_T0);\n"}]),
     "names": (
         {"models/a.h": "class Journal {};\nstruct DataMissing {};\n"},
         [{"models/a.h": "class OfferManager {};\n"}, {"models/a.h": "struct CustomerData {\n"}, {"consumers/a.cc": "class EventHandler : public X {\n"}]),

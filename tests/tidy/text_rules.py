@@ -53,6 +53,11 @@ def no_exceptions(tree):
     return _grep(tree, tree.cpp(*CODE_FOLDERS), r"\bthrow\b(?!\s+(CLI|YAML)::)", "{}: return a Status")
 
 
+def prefetches(tree):
+    """Memory is asked for ahead by PrefetchLine alone: the compiler's own builtin may be dropped with the function around it."""
+    return _grep(tree, tree.cpp(), r"\b(__builtin_prefetch|_mm_prefetch)\s*\(", "{}: use models/domain/prefetch.h")
+
+
 def names(tree):
     """No type whose name says nothing."""
     return _grep(tree, tree.cpp(), r"\b(class|struct|enum class)\s+(\[\[\w+\]\]\s*)?\w*[a-z]" + BANNED_ENDINGS + r"\s*(final\s*)?[:{;]",
