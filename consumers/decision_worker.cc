@@ -346,19 +346,21 @@ Status DecisionWorker::CommitAll(bool write_all, std::vector<OwnedPartition*> me
 bool DecisionWorker::StoreAll() {
   const auto begin = std::chrono::steady_clock::now();
   bool failed = PassFailpoint(Step::kStore);
+  Code why = Code::kStoreFailed;
   for (auto& [p, owned] : partitions_) {
     if (failed || !owned->in_transaction()) continue;
     Status stored = owned->Store(outbox_.Delivered());
     if (!stored) {
       Log(LogLevel::kError, fmt::format("cause={} partition {}: {}", ReasonText(stored.error().code), p, stored.error().detail));
       failed = true;
+      if (stored.error().code == Code::kLogAndStateDisagree) why = stored.error().code;
     }
   }
   if (failed) {
     // Crash only: no repair, no closing. The log has everything.
-    Log(LogLevel::kError, "cause=store_failed stopping; a restart is safe");
+    if (why == Code::kStoreFailed) Log(LogLevel::kError, "cause=store_failed stopping; a restart is safe");
     FlushLog();
-    _exit(ExitCode(Code::kStoreFailed));
+    _exit(ExitCode(why));
   }
   totals_.store_seconds += Seconds(begin);
   return !PassFailpoint(Step::kStored);

@@ -335,9 +335,17 @@ void OwnedPartition::AppendPositions(std::vector<InputPosition>& positions) cons
 Status OwnedPartition::Store(std::span<const Delivery> delivered) {
   assert(open_);
   for (const Delivery& delivery : delivered) {
-    if (delivery.tag == MetaTag(partition_)) meta_.changelog_offset = delivery.offset + 1;
+    const bool changelog = delivery.tag == MetaTag(partition_), journal = delivery.tag == JournalTag(partition_);
+    const std::int64_t before = changelog ? made_.meta.changelog_offset : journal ? made_.meta.committed.journal_offset : 0;
+    if (delivery.offset < before) {
+      return Fail(Code::kLogAndStateDisagree,
+                  fmt::format("{} wrote transaction {} at offset {} but an earlier one lies at {}: it was cut or made anew",
+                              changelog ? environment_.config->ProfilesTopic() : environment_.config->JournalTopic(), meta_.committed.seq,
+                              delivery.offset, before));
+    }
+    if (changelog) meta_.changelog_offset = delivery.offset + 1;
     // Of several pieces the first says where the record begins; the next one's begins after it in any case.
-    if (delivery.tag == JournalTag(partition_)) meta_.committed.journal_offset = std::max(meta_.committed.journal_offset, delivery.offset);
+    if (journal) meta_.committed.journal_offset = std::max(meta_.committed.journal_offset, delivery.offset);
   }
   meta_.applied_at_ms = environment_.clock->WallMs();
   if (Status written = environment_.store->Write(partition_, batch_, meta_); !written) return written;

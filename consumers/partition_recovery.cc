@@ -176,6 +176,15 @@ Status Recovery::Settle(const CommittedPosition& c) {
     if (Status dropped = env_.store->DropPartition(partition_); !dropped) return dropped;
     meta_.reset();
   }
+  if (meta_) {
+    // A changelog that was made anew would have only what is written from now on: whoever takes over would lose the rest.
+    auto changelog = env_.logs->Bounds(config_.ProfilesTopic(), partition_);
+    if (!changelog) return tl::unexpected(changelog.error());
+    if (changelog->high < meta_->changelog_offset) {
+      return Disagree(fmt::format("{} ends at offset {} but the state knows what lies below {}: it was cut or made anew",
+                                  config_.ProfilesTopic(), changelog->high, meta_->changelog_offset));
+    }
+  }
   if (c.known) {
     if (meta_ && !meta_->restoring && meta_->committed.seq > c.seq) {
       return Disagree(fmt::format("the local state is at transaction {} but committed is {}", meta_->committed.seq, c.seq));
@@ -190,10 +199,9 @@ Status Recovery::Settle(const CommittedPosition& c) {
     }
     return {};
   }
-  // Group offsets lost, or moved by hand: what the state says decides.
-  if (!meta_ || meta_->restoring) {
-    if (Status loaded = Load(meta_ ? meta_->changelog_offset : 0, std::nullopt); !loaded) return loaded;
-  }
+  // Group offsets lost, or moved by hand: what the state says decides. The changelog's, since another instance may have gone on
+  // after the local copy.
+  if (Status loaded = Load(meta_ ? meta_->changelog_offset : 0, std::nullopt); !loaded) return loaded;
   if (meta_ && c.found && meta_->committed.offsets != c.offsets && !env_.accept_offset_reset) {
     return Disagree(fmt::format("committed offsets {} were set by hand; the state is at {}: run with --accept-offset-reset "
                                 "to go on at the former", Offsets(c.offsets), Offsets(meta_->committed.offsets)));

@@ -113,37 +113,60 @@ Status Service::OpenTopics() {
   return {};
 }
 
-/// The epoch of the configuration: that of the same text before, or one more than the newest.
-Status Service::OpenPlan() {
-  auto plans = store_->LoadPlans();
-  if (!plans) return tl::unexpected(plans.error());
-  if (plans->empty()) {
-    // No local copy: the changelog of partition 0 has the plan texts.
-    auto bounds = logs_->Bounds(config_->ProfilesTopic(), 0);
+/// Plan texts from the changelogs of all partitions: what other instances have put in force. That reads everything, so only when
+/// our own are not enough: none yet, a new epoch to be numbered, or one that we do not know. What is published holds.
+Status Service::ReadPublishedPlans() {
+  std::map<std::uint32_t, std::string> published;
+  for (std::int32_t p = 0; p < layout_.partitions; ++p) {
+    auto bounds = logs_->Bounds(config_->ProfilesTopic(), p);
     if (!bounds) return tl::unexpected(bounds.error());
-    Status read = ReadLogRange(*logs_, config_->ProfilesTopic(), 0, bounds->low, bounds->high, 0, kLogPatienceMs, [&](const Record& record) {
-      if (const std::uint32_t epoch = EpochOfKey(record.key); epoch > 0) (*plans)[epoch] = record.value;
+    Status read = ReadLogRange(*logs_, config_->ProfilesTopic(), p, bounds->low, bounds->high, 0, kLogPatienceMs, [&](const Record& record) {
+      if (const std::uint32_t epoch = EpochOfKey(record.key); epoch > 0) published[epoch] = record.value;
       return true;
     });
     if (!read) return read;
-    for (const auto& [epoch, text] : *plans) {
-      if (Status kept = store_->WritePlan(epoch, text); !kept) return kept;
-    }
   }
+  const std::lock_guard lock(plans_mutex_);
+  for (const auto& [epoch, text] : published) {
+    if (std::exchange(plan_texts_[epoch], text) == text) continue;
+    if (Status kept = store_->WritePlan(epoch, text); !kept) return kept;
+  }
+  return {};
+}
+
+Result<std::shared_ptr<const CampaignPlan>> Service::PlanOf(std::uint32_t epoch) {
+  const auto known = [&] {
+    const std::lock_guard lock(plans_mutex_);
+    const auto text = plan_texts_.find(epoch);
+    return text == plan_texts_.end() ? std::string() : text->second;
+  };
+  std::string text = known();
+  if (text.empty()) {
+    if (Status read = ReadPublishedPlans(); !read) return tl::unexpected(read.error());
+    text = known();
+  }
+  if (text.empty()) return Fail(Code::kLogAndStateDisagree, fmt::format("no plan text of epoch {}", epoch));
+  return ParsePlan(text, epoch);
+}
+
+/// The epoch of the configuration: that of the same text before, or one more than the newest of all instances.
+Status Service::OpenPlan() {
+  auto plans = store_->LoadPlans();
+  if (!plans) return tl::unexpected(plans.error());
+  plan_texts_ = std::move(*plans);
   auto plan = std::make_shared<CampaignPlan>(*config_->plan);
-  plan->epoch = plans->empty() ? 1 : plans->rbegin()->first;
-  if (plans->empty() || plans->rbegin()->second != plan->text) {
-    if (!plans->empty()) ++plan->epoch;
-    (*plans)[plan->epoch] = plan->text;
+  const auto is_newest = [&] { return !plan_texts_.empty() && plan_texts_.rbegin()->second == plan->text; };
+  if (!is_newest()) {
+    if (Status read = ReadPublishedPlans(); !read) return read;
+  }
+  plan->epoch = plan_texts_.empty() ? 1 : plan_texts_.rbegin()->first;
+  if (!is_newest()) {
+    if (!plan_texts_.empty()) ++plan->epoch;
+    plan_texts_[plan->epoch] = plan->text;
     if (Status kept = store_->WritePlan(plan->epoch, plan->text); !kept) return kept;
   }
-  plan_texts_ = std::move(*plans);
   environment_.plan = std::move(plan);
-  environment_.plan_of = [this](std::uint32_t epoch) -> Result<std::shared_ptr<const CampaignPlan>> {
-    const auto text = plan_texts_.find(epoch);
-    if (text == plan_texts_.end()) return Fail(Code::kLogAndStateDisagree, fmt::format("no plan text of epoch {}", epoch));
-    return ParsePlan(text->second, epoch);
-  };
+  environment_.plan_of = [this](std::uint32_t epoch) { return PlanOf(epoch); };
   return {};
 }
 

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <thread>
 #include <vector>
@@ -64,6 +65,8 @@ class Service final : public ServiceView {
   Status OpenStore();
   Status OpenTopics();
   Status OpenPlan();
+  Status ReadPublishedPlans();
+  Result<std::shared_ptr<const CampaignPlan>> PlanOf(std::uint32_t epoch);
   void LeaveFormerShards(std::uint32_t shards);
   Status LoadMappings();
   void StartLearning();
@@ -76,7 +79,8 @@ class Service final : public ServiceView {
   ServiceOptions options_;
   SystemClock clock_;
   ShardEnvironment environment_;
-  std::map<std::uint32_t, std::string> plan_texts_;
+  std::mutex plans_mutex_;
+  std::map<std::uint32_t, std::string> plan_texts_;   // guarded by plans_mutex_ once shards run
   TopicLayout layout_;
   std::unique_ptr<StateStore> store_;
   std::unique_ptr<LogReader> logs_;

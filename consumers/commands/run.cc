@@ -53,6 +53,7 @@ int RunRun(const RunOptions& options) {
   if (config == nullptr) return ExitCode(Code::kConfiguration);
   (void)prctl(PR_SET_DUMPABLE, 0);   // secrets of the configuration stay out of core files
   (void)std::signal(SIGPIPE, SIG_IGN);
+  (void)std::signal(SIGXFSZ, SIG_IGN);   // a file that may not grow is an error of the store, not a death without a word
   SetUpLog(config->log_level, config->log_format);
   SignalCounter signals;
   Service service(std::move(config), {options.accept_offset_reset});

@@ -159,6 +159,11 @@ Status KafkaConsumer::Attend() {
     const auto error = message->err;
     const std::string text = error != RD_KAFKA_RESP_ERR_NO_ERROR ? rd_kafka_message_errstr(message) : "";
     rd_kafka_message_destroy(message);
+    if (error == RD_KAFKA_RESP_ERR__FATAL) {   // another process under our static name: the client stands still from now on
+      char why[kErrorTextBytes];
+      const auto fatal = rd_kafka_fatal_error(impl_->rk, why, sizeof why);
+      return FailWith(*impl_, fatal, "group", why);
+    }
     if (error == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID) return FailWith(*impl_, error, "group", text);
     if (CodeOf(error) == Code::kKafkaUnauthorized || CodeOf(error) == Code::kTopicMissing) {
       return FailWith(*impl_, error, "group", text);

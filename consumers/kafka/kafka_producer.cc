@@ -135,7 +135,6 @@ Status KafkaProducer::Send(const std::string& topic, const OutRecord& record) {
 }
 
 Status KafkaProducer::SendOffsets(const std::vector<TopicPosition>& positions, KafkaConsumer& consumer, int timeout_ms) {
-  if (!consumer.Joined()) return Fail(Code::kKafkaAborted, "the consumer is not a member of its group");
   rd_kafka_consumer_group_metadata_t* group = rd_kafka_consumer_group_metadata(HandleOf(consumer));
   const PositionList list = MakeList(positions);
   const std::int64_t deadline = KafkaNowMs() + timeout_ms;

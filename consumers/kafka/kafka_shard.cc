@@ -203,6 +203,8 @@ Status KafkaShard::SendPositions(std::span<const InputPosition> positions) {
   assert(open_);
   std::vector<TopicPosition> list;
   for (const InputPosition& p : positions) list.push_back({settings_.inputs[p.input], p.partition, p.next, p.metadata});
+  // Not asked of the producer: it stays sound, and what it has under way may end in order.
+  if (!consumer_->Joined()) return Fail(Code::kKafkaAborted, "the consumer is not a member of its group");
   Status sent = producer_->SendOffsets(list, *consumer_, kCallTimeoutMs);
   sound_ = sound_ && sent.has_value();
   return sent;

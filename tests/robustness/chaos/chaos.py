@@ -116,7 +116,7 @@ class Run:
         for instance in self.instances:
             instance.proxy.heal()
             with instance.lock:
-                if not instance.running() or "error" in self.o.rows:
+                if not instance.running() or {"error", "zombie-step"} & set(self.o.rows):
                     instance.kill()
                     instance.start()
         self.feeder.hurry()
@@ -243,8 +243,9 @@ def options():
 
 
 def commit_name():
-    done = subprocess.run(["git", "-C", ROOT, "describe", "--always", "--dirty", "--exclude=*"], stdout=subprocess.PIPE, text=True, check=False)
-    return done.stdout.strip() or "?"
+    """A plus: the engine is not what that commit has."""
+    git = lambda *a: subprocess.run(["git", "-C", ROOT, *a], stdout=subprocess.PIPE, text=True, check=False).stdout.strip()  # noqa: E731
+    return (git("rev-parse", "--short", "HEAD") or "?") + ("+" if git("status", "--porcelain", "consumers", "models", "state", "metrics") else "")
 
 
 def record(o, run, counts, kinds):

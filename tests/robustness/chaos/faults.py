@@ -78,6 +78,20 @@ class Faults:
 
     on_zombie = on_stop
 
+    def on_zombie_step(self, instance, step, n, seconds):
+        instance.kill()
+        instance.start(f"{step}:{n}:stop")
+        end = time.monotonic() + FAILPOINT_WAIT_S
+        while not (stopped := instance.stands_still()) and time.monotonic() < end and not self.over.is_set():
+            time.sleep(0.02)
+        if not stopped:
+            instance.kill()
+            instance.start()
+            return "not reached"
+        self.pause(seconds)
+        instance.signal(signal.SIGCONT)
+        return step
+
     def on_leave(self, instance, seconds):
         instance.kill()
         self.pause(seconds)

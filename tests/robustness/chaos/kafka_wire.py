@@ -5,7 +5,7 @@ import socket
 import struct
 import time
 
-PRODUCE, LIST_OFFSETS, METADATA, OFFSET_COMMIT, OFFSET_FETCH, FIND_COORDINATOR = 0, 2, 3, 8, 9, 10
+PRODUCE, LIST_OFFSETS, METADATA, OFFSET_COMMIT, OFFSET_FETCH, FIND_COORDINATOR, DESCRIBE_GROUPS = 0, 2, 3, 8, 9, 10, 15
 CREATE_TOPICS, DELETE_TOPICS, DELETE_RECORDS, INIT_PRODUCER_ID, ADD_PARTITIONS = 19, 20, 21, 22, 24
 END_TXN, CREATE_PARTITIONS, DELETE_GROUPS = 26, 37, 42
 NAMES = {0: "Produce", 1: "Fetch", 2: "ListOffsets", 3: "Metadata", 9: "OffsetFetch", 10: "FindCoordinator", 11: "JoinGroup",
@@ -162,6 +162,17 @@ class Wire:
             a.take("i")
             a.check(f"coordinator of {key}")
         self.call(FIND_COORDINATOR, 1, text(key) + struct.pack(">b", kind), read)
+
+    def group_state(self, group):
+        """Stable, Empty, Dead, ..."""
+        self.find_coordinator(group, 0)
+
+        def read(a):
+            a.take("i")   # how many: one
+            a.check(f"group {group}")
+            a.text()
+            return a.text()
+        return self.call(DESCRIBE_GROUPS, 0, array([group], text), read)
 
     # -- what operators do
 

@@ -19,6 +19,7 @@ ROWS = {
     "term": (2, "11", "SIGTERM, under load or in recovery, and started again"),
     "stop": (2, "10", "SIGSTOP for less than a session, SIGCONT"),
     "zombie": (2, "10", "SIGSTOP for longer than a session, SIGCONT: others have its partitions meanwhile"),
+    "zombie-step": (3, "10", "SIGSTOP at the n-th passage of a step, for longer than a session or a transaction, SIGCONT"),
     "leave": (2, "18", "an instance is away for longer than a session, then comes back"),
     "storm": (1, "18", "an instance is killed and started every second or so"),
     "broker-kill": (1, "12, 13", "SIGKILL of the broker, back after seconds"),
@@ -43,6 +44,9 @@ def parameters(row, draw, faults_of_row):
         step = STEPS[faults_of_row % len(STEPS)]
         most = {"load": 1, "refold": 1, "learn.publish": 3, "learn.store": 3, "poll": 60, "fold": 20, "produce": 20}.get(step, 12)
         return {"step": step, "n": draw.randint(1, most)}
+    if row == "zombie-step":
+        step = STEPS[:STEPS.index("load")][faults_of_row % STEPS.index("load")]
+        return {"step": step, "n": draw.randint(1, 8), "seconds": draw.choice([7, 9, 18])}
     if row == "error":
         return {"step": draw.choice(ERROR_STEPS), "n": draw.randint(1, 8), "more": draw.randint(0, 3)}
     if row == "crash":

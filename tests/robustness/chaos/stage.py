@@ -115,6 +115,13 @@ class Instance:
     def running(self):
         return self.process is not None and self.process.poll() is None
 
+    def stands_still(self):
+        """Stopped by a signal."""
+        try:
+            return pathlib.Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "T"
+        except (OSError, AttributeError):
+            return False
+
     def reap(self):
         """Counts an end; True when it has ended."""
         if self.process is None:
