@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "consumers/commands/bench_kafka.h"
+#include "consumers/commands/bench_latency.h"
 #include "consumers/offline/bench_engine.h"
 #include "consumers/offline/bench_memory.h"
 #include "models/learning_fold.h"
@@ -19,7 +20,8 @@ namespace offerstream {
 namespace {
 
 // The limits of the product's promise; the design's performance page says where they come from.
-constexpr double kEngineOverDecode = 12, kLearnOverDecode = 8, kBytesPerCustomer = 900, kOverFloor = 0.35;
+constexpr double kEngineOverDecode = 12, kLearnOverDecode = 8, kBytesPerCustomer = 900, kOverFloor = 0.35,
+                 kLatencyP99Ms = 80;
 constexpr std::size_t kLearnRowsOfARound = 40'000;
 // Events a customer before the first round: everybody has a history, open exposures and timers.
 constexpr std::uint64_t kWarmEvents = 4;
@@ -53,6 +55,7 @@ struct Findings {
   BenchAnswer answer{};
   BenchMemory memory{};
   BenchStreamFindings stream{};
+  std::vector<LatencyFinding> latency{};
   double record_bytes = 0;
 };
 
@@ -104,6 +107,19 @@ class BenchRun {
     return stream;
   }
 
+  /// The same records at fixed rates through a whole service.
+  BenchLatency Latency() const {
+    BenchLatency latency;
+    latency.brokers = options_.brokers;
+    latency.workload = options_.workload;
+    latency.records = &records_;
+    latency.decided = &decided_;
+    latency.begin = options_.workload.customers;
+    latency.rates = options_.latency;
+    return latency;
+  }
+  std::size_t records() const { return records_.size(); }
+
   /// Shows what is going on, when somebody looks.
   static void Tell(std::string_view what) {
     if (isatty(STDERR_FILENO) == 1) fmt::print(stderr, "\r\033[K{}", what);
@@ -152,7 +168,7 @@ class BenchRun {
     BenchAnswer answer;
     for (std::size_t i = 0; i < load.customers; ++i) {
       events.Introduce(i, records_);
-      engine.FoldOne(records_, i, answer);
+      decided_.push_back(engine.FoldOne(records_, i, answer) != nullptr);
     }
     const auto rounds = static_cast<std::uint64_t>(options_.rounds);
     const std::uint64_t warm = kWarmEvents * load.customers, each = std::max<std::uint64_t>(1, load.events / rounds);
@@ -161,6 +177,7 @@ class BenchRun {
       for (std::uint64_t i = 0; i < (r == 0 ? warm : each); ++i) {
         events.Next(records_);
         const Decision* decision = engine.FoldOne(records_, records_.size() - 1, answer);
+        decided_.push_back(decision != nullptr);
         if (decision != nullptr) events.Decided(*decision);
         if (records_.size() == StreamEnd()) stream_decisions_ = answer.decisions;  // all still of the warm-up
       }
@@ -216,6 +233,7 @@ class BenchRun {
   BenchRecords records_{};
   std::vector<std::size_t> ends_{};  // warm-up, then one for each round
   std::vector<BenchAnswer> answers_{};
+  std::vector<bool> decided_{};  // by record
   ObservationBatch rows_{};
   std::uint64_t stream_decisions_ = 0;
 };
@@ -225,7 +243,8 @@ class BenchRun {
 
 /// One line of the result: a figure with its limit (0: none).
 struct Line {
-  std::string_view name, unit;
+  std::string name;
+  std::string_view unit;
   Median value{};
   double limit = 0;
   bool at_least = false;  ///< the limit is a least, not a most
@@ -256,6 +275,11 @@ std::vector<Line> LinesOf(const BenchOptions& options, const Findings& found) {
     lines.push_back({"kafka_cpu_us_per_event", "us", Of(stream.cpu_us_per_event)});
     lines.push_back({"kafka_floor_cpu_us_per_event", "us", Of(stream.floor_cpu_us_per_event)});
     lines.push_back({"kafka_output_bytes_per_event", "B", single(stream.output_bytes_per_event)});
+  }
+  for (const LatencyFinding& l : found.latency) {
+    lines.push_back({fmt::format("latency_{}_p50_ms", l.rate), "ms", single(l.p50_ms)});
+    lines.push_back({fmt::format("latency_{}_p99_ms", l.rate), "ms", single(l.p99_ms), kLatencyP99Ms});
+    lines.push_back({fmt::format("latency_{}_max_ms", l.rate), "ms", single(l.max_ms)});
   }
   const double events = static_cast<double>(std::max<std::uint64_t>(1, found.answer.events));
   lines.push_back({"event_bytes", "B", single(found.record_bytes)});
@@ -322,6 +346,7 @@ int Complain(const Error& error) {
 
 int RunBench(const BenchOptions& given) {
   BenchOptions options = given;
+  if (!options.latency.empty() && options.brokers.empty()) return Complain(Error{Code::kUsage, 0, "--latency needs --kafka"});
   if (!options.brokers.empty()) {
     // A topic of its own each time: its name is in every decision's id, and its offsets begin at 0.
     options.workload.topic = fmt::format("offerstream-bench-{}-{}", getpid(), BenchTime::Now().wall_ns % 1'000'000'000);
@@ -340,11 +365,20 @@ int RunBench(const BenchOptions& given) {
   {
     BenchRun run(options, *plan, mapping.mapping);
     if (!run.Engine(found)) return ExitCode(Code::kGateFailed);
-    if (!options.brokers.empty()) {
+    if (!options.brokers.empty() && options.stream) {
       BenchRun::Tell("kafka");
       auto stream = MeasureBenchStream(run.Stream());
       if (!stream) return Complain(stream.error());
       found.stream = std::move(*stream);
+    }
+    if (!options.latency.empty()) {
+      const BenchLatency latency = run.Latency();
+      if (latency.begin + LatencyRecords(latency) > run.records())
+        return Complain(Error{Code::kUsage, 0, fmt::format("--latency needs {} events after the introductions; raise --customers or --events", LatencyRecords(latency))});
+      BenchRun::Tell("latency");
+      auto measured = MeasureBenchLatency(latency);
+      if (!measured) return Complain(measured.error());
+      found.latency = std::move(*measured);
     }
   }
   if (options.memory) {

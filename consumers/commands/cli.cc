@@ -236,6 +236,9 @@ void AddBench(CLI::App& app, Chosen& chosen) {
   command.add_flag("--zipf", load.zipf, "customers by Zipf 1.1 instead of uniformly");
   command.add_flag("--every-event,!--on-triggers", load.every_event, "a decision on every event (default), or on requests and answers");
   command.add_option("--kafka", options->brokers, "brokers: measure the stream against a pass-through floor, too");
+  command.add_option("--latency", options->latency, "events a second: with --kafka, measure at each the time from event to committed decision, too")
+      ->delimiter(',')->check(CLI::Range(1, 1'000'000));
+  command.add_flag("!--no-stream", options->stream, "leave out the highest rate over Kafka");
   command.add_flag("!--no-memory", options->memory, "leave out the memory of customers");
   command.add_flag("--json", options->json, "result as JSON");
   command.add_flag("--gate", options->gate, "exit code 4 when a figure is beyond its limit");

@@ -9,13 +9,13 @@
 #include <filesystem>
 #include <thread>
 
+#include "consumers/commands/embedded_service.h"
 #include "consumers/config/config.h"
 #include "consumers/config/embedded_files.h"
 #include "consumers/config/quantity_text.h"
 #include "consumers/log.h"
 #include "consumers/offline/closed_loop.h"
 #include "consumers/offline/market_link.h"
-#include "consumers/service.h"
 #include "models/domain/numeric_path.h"
 
 namespace offerstream {
@@ -29,8 +29,6 @@ constexpr std::uint64_t kInFlight =
     2'000;  // requests without an answer: a market that runs ahead would see old answers
 constexpr double kAnswerSeconds = 3;
 constexpr std::int32_t kPartitions = 2;
-constexpr int kStartAttempts = 20;
-constexpr int kLeaderAttempts = 200;
 
 std::atomic<int> interrupted{0};
 
@@ -113,7 +111,7 @@ class DemoService {
  public:
   explicit DemoService(const DemoOptions& options) : options_(options) {}
   ~DemoService() {
-    Stop();
+    service_.reset();
     if (options_.state.empty() && !state_.empty()) std::filesystem::remove_all(state_, ignored_);
   }
 
@@ -139,67 +137,15 @@ class DemoService {
                                     {"log.level", "warn"}});
     if (loaded.config == nullptr)
       return Status(Fail(Code::kConfiguration, loaded.errors.empty() ? "" : loaded.errors[0].Text()));
-    config_ = *loaded.config;
-    auto admin = KafkaAdmin::Open(config_.kafka, id + "-topics");
-    if (!admin) return Status(tl::unexpected<Error>(admin.error()));
-    if (Status made = (*admin)->Create(WantedTopics(config_, kPartitions, 1), 30'000); !made) return made;
-    if (Status led = AwaitLeaders(WantedTopics(config_, kPartitions, 1)); !led) return led;
-    if (Status started = StartService(); !started) return started;
-    thread_ = std::thread([this] {
-      ended_ = service_->AwaitEnd(stop_);
-      over_ = true;
-    });
-    return {};
+    service_ = std::make_unique<EmbeddedService>(std::move(*loaded.config), kPartitions);
+    return service_->Start();
   }
-  void Stop() {
-    stop_ = 1;
-    if (thread_.joinable()) thread_.join();
-  }
-  const Config& config() const { return config_; }
-  const Service& service() const { return *service_; }
-  bool over() const { return over_; }
-  /// After Stop.
-  const Status& ended() const { return ended_; }
+  EmbeddedService& service() { return *service_; }
 
  private:
-  // A topic that was made a moment ago has no leader yet.
-  Status AwaitLeaders(const std::vector<NewTopic>& topics) const {
-    const std::unique_ptr<LogReader> logs = OpenKafkaLogReader(config_.kafka, config_.app_id + "-leaders");
-    int attempt = 0;
-    for (const NewTopic& topic : topics) {
-      for (std::int32_t p = 0; p < topic.partitions;) {
-        const auto bounds = logs->Bounds(topic.name, p);
-        if (bounds) {
-          ++p;
-        } else if (++attempt == kLeaderAttempts) {
-          return Status(tl::unexpected<Error>(bounds.error()));
-        } else {
-          std::this_thread::sleep_for(std::chrono::milliseconds(100));
-        }
-      }
-    }
-    return {};
-  }
-
-  // A topic that was made a moment ago may have no leader yet: an error then is not the last word.
-  Status StartService() {
-    for (int attempt = 1;; ++attempt) {
-      service_ = std::make_unique<Service>(std::make_unique<Config>(config_));
-      Status started = service_->Start();
-      if (started || attempt == kStartAttempts || started.error().code == Code::kKafkaUnreachable) return started;
-      service_.reset();
-      std::this_thread::sleep_for(std::chrono::milliseconds(500));
-    }
-  }
-
   const DemoOptions& options_;
   std::string state_{};
-  Config config_{};
-  std::unique_ptr<Service> service_{};
-  std::thread thread_{};
-  std::atomic<int> stop_{0};
-  std::atomic<bool> over_{false};
-  Status ended_{};
+  std::unique_ptr<EmbeddedService> service_{};
   std::error_code ignored_{};
 };
 
@@ -262,9 +208,10 @@ class Feeder {
 
 int OverKafka(const DemoOptions& options, double seconds) {
   SetUpLog("warn", "text");
-  DemoService demo(options);
+  DemoService owner(options);
   fmt::print("starting the service over {}\n", options.brokers);
-  if (const Status started = demo.Start(); !started) return Explain(started.error());
+  if (const Status started = owner.Start(); !started) return Explain(started.error());
+  EmbeddedService& demo = owner.service();
   auto events = MarketProducer::Open(demo.config().kafka, demo.config().events[0].topic, kPartitions);
   if (!events) return Explain(events.error());
   auto decisions = DecisionReader::Open(demo.config().kafka, demo.config().decisions_topic, kPartitions);

@@ -144,25 +144,34 @@ bool MicroClusters::Within(std::size_t index, double distance2) const {
   return founded_ && distance2 <= 4 * Radius2(index);
 }
 
+MicroClusters::Ids::iterator MicroClusters::Welcome(std::uint64_t id, std::span<const double> z, std::size_t& index) {
+  double distance2 = 0;
+  index = Nearest(z, clusters_.size(), distance2);
+  const bool near = Within(index, distance2);
+  if (index < clusters_.size() && ids_.size() >= (near ? kAliasesMax : kIdsMax)) return ids_.end();
+  if (!near) {
+    Found(id);
+    return ids_.find(id);
+  }
+  const std::uint64_t home = clusters_[index].id;
+  ++ids_.find(home)->second.children;
+  return ids_.emplace(id, IdEntry{home, 0, 0}).first;
+}
+
 bool MicroClusters::Add(std::uint64_t id, std::span<const double> z, EventTime t) {
   assert(id != 0 && z.size() == dimension_ && t <= clock_);
   auto at = ids_.find(id);
-  if (at == ids_.end()) {
-    double distance2 = 0;
-    const std::size_t nearest = Nearest(z, clusters_.size(), distance2);
-    if (Within(nearest, distance2)) {
-      const std::uint64_t home = clusters_[nearest].id;
-      ++ids_.find(home)->second.children;
-      at = ids_.emplace(id, IdEntry{home, 0, 0}).first;
-    } else {
-      Found(id);
-      at = ids_.find(id);
-    }
+  std::size_t index = 0;
+  if (at == ids_.end()) at = Welcome(id, z, index);
+  if (at != ids_.end()) {
+    ++at->second.holders;
+    const std::uint64_t home = Resolve(at);
+    if (home == 0) return false;
+    index = IndexOf(home);
+  } else {
+    ++clusters_[index].strangers;
   }
-  ++at->second.holders;
-  const std::uint64_t home = Resolve(at);
-  if (home == 0) return false;
-  Cluster& c = clusters_[IndexOf(home)];
+  Cluster& c = clusters_[index];
   const double g = Weight(t);
   c.n += g;
   for (std::size_t j = 0; j < dimension_; ++j) {
@@ -173,17 +182,53 @@ bool MicroClusters::Add(std::uint64_t id, std::span<const double> z, EventTime t
   ++members_;
   if (members_ >= kFoundingCustomers || clusters_.size() >= kMax) founded_ = true;
   if (c.n < std::numeric_limits<double>::min() * 0x1p100) {  // told with a time centuries back: no weight to hold
-    Evict(IndexOf(home));
+    Evict(index);
     return false;
   }
   Centre(c);
   return true;
 }
 
+void MicroClusters::TakeOut(Cluster& c, std::span<const double> z, EventTime t) const {
+  const double g = Weight(t);
+  c.n -= g;
+  for (std::size_t j = 0; j < dimension_; ++j) {
+    c.ls[j] -= g * z[j];
+    c.ss[j] -= g * (z[j] * z[j]);
+  }
+}
+
+bool MicroClusters::RemoveStranger(std::span<const double> z, EventTime t) {
+  std::size_t index = clusters_.size();
+  double closest = std::numeric_limits<double>::infinity();
+  for (std::size_t i = 0; i < clusters_.size(); ++i) {
+    const double d = clusters_[i].strangers > 0 ? Distance2(z, clusters_[i].centre) : closest;
+    if (d < closest) {
+      closest = d;
+      index = i;
+    }
+  }
+  if (index == clusters_.size()) return false;
+  Cluster& c = clusters_[index];
+  --c.strangers;
+  --c.members;
+  --members_;
+  TakeOut(c, z, t);
+  if (c.members == 0) {
+    Release(ids_.find(c.id));
+  } else if (!(c.n > kNothingLeft * Weight(clock_))) {
+    Evict(index);
+  } else {
+    Centre(c);
+  }
+  return true;
+}
+
 bool MicroClusters::Remove(std::uint64_t id, std::span<const double> z, EventTime t) {
   assert(z.size() == dimension_);
   const auto at = ids_.find(id);
-  if (at == ids_.end() || at->second.holders == 0) return false;
+  if (at == ids_.end()) return RemoveStranger(z, t);
+  if (at->second.holders == 0) return false;
   --at->second.holders;
   const std::uint64_t home = Resolve(at);
   if (home == 0) {
@@ -198,12 +243,7 @@ bool MicroClusters::Remove(std::uint64_t id, std::span<const double> z, EventTim
     Release(at);  // the last reference: erases the cluster with it
     return true;
   }
-  const double g = Weight(t);
-  c.n -= g;
-  for (std::size_t j = 0; j < dimension_; ++j) {
-    c.ls[j] -= g * z[j];
-    c.ss[j] -= g * (z[j] * z[j]);
-  }
+  TakeOut(c, z, t);
   Release(at);
   if (!(c.n > kNothingLeft * Weight(clock_))) {
     Evict(index);
@@ -218,7 +258,8 @@ void MicroClusters::Release(Ids::iterator at) {
     const std::uint64_t id = at->first, target = at->second.target;
     if (target == id) {
       const std::size_t index = IndexOf(id);
-      assert(clusters_[index].members == 0);
+      assert(clusters_[index].members == clusters_[index].strangers);
+      if (clusters_[index].strangers > 0) return;   // nobody's id, but not nobody's place
       clusters_.erase(clusters_.begin() + static_cast<std::ptrdiff_t>(index));
     }
     ids_.erase(at);
@@ -255,7 +296,9 @@ void MicroClusters::MakeRoom() {
 void MicroClusters::Evict(std::size_t index) {
   Cluster& c = clusters_[index];
   members_ -= c.members;
-  ids_.find(c.id)->second.target = 0;
+  const auto at = ids_.find(c.id);
+  at->second.target = 0;
+  if (at->second.holders == 0 && at->second.children == 0) ids_.erase(at);   // strangers only
   clusters_.erase(clusters_.begin() + static_cast<std::ptrdiff_t>(index));
   ++evicted_;
 }
@@ -289,13 +332,19 @@ void MicroClusters::MergeClosest() {
   const Cluster& goer = clusters_[other];
   keeper.n += goer.n;
   keeper.members += goer.members;
+  keeper.strangers += goer.strangers;
   for (std::size_t j = 0; j < dimension_; ++j) {
     keeper.ls[j] += goer.ls[j];
     keeper.ss[j] += goer.ss[j];
   }
   Centre(keeper);
-  ids_.find(goer.id)->second.target = keeper.id;
-  ++ids_.find(keeper.id)->second.children;
+  const auto gone = ids_.find(goer.id);
+  if (gone->second.holders == 0 && gone->second.children == 0) {
+    ids_.erase(gone);   // strangers only
+  } else {
+    gone->second.target = keeper.id;
+    ++ids_.find(keeper.id)->second.children;
+  }
   clusters_.erase(clusters_.begin() + static_cast<std::ptrdiff_t>(other));
   ++merged_;
 }
@@ -331,9 +380,10 @@ void MicroClusters::Save(ByteWriter& out) const {
     out.U64(entry.target);
     out.Varint(static_cast<std::uint64_t>(entry.holders));
   }
+  for (const Cluster& c : clusters_) out.Varint(static_cast<std::uint64_t>(c.strangers));
 }
 
-bool MicroClusters::Restore(ByteReader& in) {
+bool MicroClusters::Restore(ByteReader& in, bool strangers) {
   landmark_ = in.I64();
   clock_ = in.I64();
   founded_ = in.Bool();
@@ -366,6 +416,10 @@ bool MicroClusters::Restore(ByteReader& in) {
     previous = id;
     ids_.emplace_hint(ids_.end(), id, IdEntry{target, holders, 0});
   }
+  for (Cluster& c : clusters_) {
+    if (strangers) c.strangers = static_cast<std::int64_t>(in.Varint() & INT64_MAX);
+    if (c.strangers > c.members) return false;
+  }
   const bool clocks = clock_ == kNever ? clusters_.empty() : landmark_ <= clock_ && clock_ - landmark_ < half_life_;
   return in.ok() && clocks && ConsistentIds();
 }
@@ -381,7 +435,7 @@ bool MicroClusters::ConsistentIds() {
   std::map<std::uint64_t, std::int64_t> open, customers;
   std::vector<std::uint64_t> leaves;
   for (const auto& [id, entry] : ids_) {
-    if (entry.children == 0 && entry.holders == 0) return false;
+    if (entry.children == 0 && entry.holders == 0 && entry.target != id) return false;
     open[id] = entry.children;
     customers[id] = entry.holders;
     if (entry.children == 0) leaves.push_back(id);
@@ -394,7 +448,7 @@ bool MicroClusters::ConsistentIds() {
     if (target == id) {
       const auto at = std::lower_bound(clusters_.begin(), clusters_.end(), id,
                                        [](const Cluster& c, std::uint64_t wanted) { return c.id < wanted; });
-      if (at == clusters_.end() || at->id != id || at->members != customers[id]) return false;
+      if (at == clusters_.end() || at->id != id || at->members != customers[id] + at->strangers || at->members == 0) return false;
       ++live;
     } else if (target != 0) {
       customers[target] += customers[id];

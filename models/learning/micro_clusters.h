@@ -17,18 +17,24 @@ namespace offerstream {
 ///
 /// An id is given by the decision fold (a cluster of its snapshot, or a new founder id) and stays valid for as long as
 /// somebody was told it: a founder that landed in an existing cluster and a merged cluster live on as aliases; an evicted
-/// cluster's id stays dead, so that moves out of it are dropped rather than taken from someone else.
+/// cluster's id stays dead, so that moves out of it are dropped rather than taken from someone else. Before the first
+/// snapshot is adopted every customer is a founder (a bulk load: hundreds of thousands); what is told beyond kIdsMax is
+/// taken out of the cluster with strangers nearest to where it was told: right in sum, nearly right in place.
 /// One owner; not thread-safe. Deterministic: all walks are in the order of ids.
 class MicroClusters {
  public:
   static constexpr std::size_t kMax = 150;
   /// Until this many customers (or kMax clusters) are known every new place founds a cluster of its own.
   static constexpr std::int64_t kFoundingCustomers = 500;
+  /// Ids kept beside the clusters' own, so that a snapshot stays a record Kafka takes. Beyond the first number a founder near a
+  /// live cluster joins it as a stranger, beyond the second every founder joins the nearest so.
+  static constexpr std::size_t kAliasesMax = 12'288, kIdsMax = 16'384;
 
   /// One cluster: decayed sums of the places told as its id or an alias of it.
   struct Cluster {
     std::uint64_t id = 0;
     std::int64_t members = 0;             ///< customers whose last told place counts here
+    std::int64_t strangers = 0;           ///< of them those whose id is not kept
     double n = 0;                         ///< sum of g
     std::vector<double> ls{}, ss{};         ///< sums of g z and g z^2
     std::vector<double> centre{};           ///< ls / n
@@ -66,9 +72,10 @@ class MicroClusters {
   std::uint64_t merged() const { return merged_; }
   EventTime clock() const { return clock_; }
 
+  /// Under 0.6 MB for 30 features.
   void Save(ByteWriter& out) const;
-  /// False on any damage; then the object must not be used.
-  bool Restore(ByteReader& in);
+  /// False on any damage; then the object must not be used. `strangers`: the bytes tell them (older ones had none).
+  bool Restore(ByteReader& in, bool strangers = true);
 
  private:
   /// What an id means: itself (live), another id (alias) or 0 (dead); who still refers to it.
@@ -84,6 +91,10 @@ class MicroClusters {
   std::uint64_t Resolve(Ids::const_iterator at) const;
   std::size_t Nearest(std::span<const double> z, std::size_t except, double& distance2) const;
   bool Within(std::size_t index, double distance2) const;
+  /// Where an unknown id's customer counts from now on: its entry, or none for a stranger of cluster `index`.
+  Ids::iterator Welcome(std::uint64_t id, std::span<const double> z, std::size_t& index);
+  bool RemoveStranger(std::span<const double> z, EventTime t);
+  void TakeOut(Cluster& cluster, std::span<const double> z, EventTime t) const;
   void Found(std::uint64_t id);
   void MakeRoom();
   void MergeClosest();

@@ -8,7 +8,7 @@
 namespace offerstream {
 namespace {
 
-constexpr std::uint8_t kVersion = 1;
+constexpr std::uint8_t kVersion = 2;   // 1: micro-clusters without strangers
 
 bool Finite(std::span<const double> values) {
   return std::all_of(values.begin(), values.end(), [](double v) { return std::isfinite(v); });
@@ -82,12 +82,12 @@ Result<Segmenter> Segmenter::Restore(SegmentSettings settings, ByteReader& in) {
   const std::uint8_t version = in.U8();
   if (in.ok() && version > kVersion) return Fail(Code::kFormatTooNew, "segments: written by a newer version");
   const std::uint64_t dimension = in.Varint();
-  if (!in.ok() || version != kVersion) return Fail(Code::kCorrupt, "segments: header");
+  if (!in.ok() || version == 0) return Fail(Code::kCorrupt, "segments: header");
   if (dimension != s.settings_.dimension) {
     return Fail(Code::kConfiguration, "segments: the number of features differs from the snapshot's");
   }
   if (!s.RestoreEpochs(in)) return Fail(Code::kCorrupt, "segments: epochs");
-  if (!s.micros_.Restore(in)) return Fail(Code::kCorrupt, "segments: micro-clusters");
+  if (!s.micros_.Restore(in, version >= 2)) return Fail(Code::kCorrupt, "segments: micro-clusters");
   if (!s.RestoreReservoir(in)) return Fail(Code::kCorrupt, "segments: reservoir");
   if (!s.RestoreSegments(in)) return Fail(Code::kCorrupt, "segments: segments");
   s.k_ = in.U32();

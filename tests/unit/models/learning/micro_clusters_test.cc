@@ -129,6 +129,40 @@ TEST(MicroClusters, CoincidentPlacesShareOneClusterWhileFounding) {
   EXPECT_EQ(micros.members(), 1'000);
 }
 
+/// Three hundred thousand customers told before any cluster was known, as in a bulk load: an id of its own each.
+TEST(MicroClusters, ABulkLoadKeepsTheSnapshotOneRecordAndLeavesWithTheRightSums) {
+  constexpr std::uint64_t kCustomers = 300'000;
+  MicroClusters micros(2, kHalfLife);
+  micros.Advance(0);
+  const auto place = [](std::uint64_t id) {
+    Draws draws(5, id, 0, Purpose::kSimulation);
+    return At(4.0 * static_cast<double>(id % 3) + draws.Normal(), draws.Normal());
+  };
+  for (std::uint64_t id = 1; id <= kCustomers; ++id) ASSERT_TRUE(micros.Add(id, place(id), 0));
+  EXPECT_EQ(micros.members(), static_cast<std::int64_t>(kCustomers));
+  EXPECT_LE(micros.ids_held(), MicroClusters::kIdsMax);
+  std::string bytes;
+  ByteWriter out(bytes);
+  micros.Save(out);
+  EXPECT_LT(bytes.size(), 400'000u);
+  MicroClusters restored(2, kHalfLife);
+  ByteReader in(bytes);
+  ASSERT_TRUE(restored.Restore(in));
+  double n = 0, x = 0;
+  for (std::uint64_t id = 1; id <= kCustomers; ++id) {
+    if (id % 3 != 0) EXPECT_TRUE(restored.Remove(id, place(id), 0)) << id;
+    else x += place(id)[0];
+  }
+  EXPECT_EQ(restored.members(), static_cast<std::int64_t>(kCustomers / 3));
+  double sum = 0;
+  for (const MicroClusters::Cluster& c : restored.clusters()) {
+    n += c.n;
+    sum += c.ls[0];
+  }
+  EXPECT_NEAR(n, static_cast<double>(kCustomers / 3), 1e-3 * static_cast<double>(kCustomers));
+  EXPECT_NEAR(sum / n, x / static_cast<double>(kCustomers / 3), 0.02);
+}
+
 TEST(MicroClusters, RestoredFromDamagedBytesIsRefusedNotTrusted) {
   std::array<std::uint64_t, MicroClusters::kMax> ids;
   MicroClusters micros = Full(ids);
