@@ -1,5 +1,6 @@
 #include "consumers/kafka/kafka_client.h"
 
+#include <algorithm>
 #include <cassert>
 #include <chrono>
 #include <cstring>
@@ -12,6 +13,11 @@
 #include "consumers/log.h"
 
 namespace offerstream {
+namespace {
+
+constexpr int kUnknownMs = 3'000, kAskAgainMs = 100;
+
+}  // namespace
 
 struct KafkaConsumer::Impl : KafkaHandle {
   Settings settings{};
@@ -218,7 +224,15 @@ Status KafkaConsumer::Committed(std::vector<TopicPosition>& positions, int timeo
 
 Result<LogBounds> KafkaConsumer::Bounds(const std::string& topic, std::int32_t partition, int timeout_ms) {
   LogBounds bounds;
-  const auto error = rd_kafka_query_watermark_offsets(impl_->rk, topic.c_str(), partition, &bounds.low, &bounds.high, timeout_ms);
+  const auto ask = [&] {
+    return rd_kafka_query_watermark_offsets(impl_->rk, topic.c_str(), partition, &bounds.low, &bounds.high, timeout_ms);
+  };
+  // What a client has heard of a topic may lack the partition for a moment; one that is really missing still is a little later.
+  auto error = ask();
+  for (const std::int64_t until = KafkaNowMs() + std::min(timeout_ms, kUnknownMs);
+       error == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION && KafkaNowMs() < until; error = ask()) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(kAskAgainMs));
+  }
   if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return FailWith(*impl_, error, fmt::format("{}[{}]", topic, partition));
   return bounds;
 }
