@@ -1,0 +1,32 @@
+# The Debian package: see README.md here. `cpack --config build/release/CPackConfig.cmake`, or ./run package.
+install(TARGETS offerstream RUNTIME DESTINATION bin)
+install(FILES ${CMAKE_SOURCE_DIR}/deploy/offerstream.yaml DESTINATION /etc/offerstream)
+install(DIRECTORY ${CMAKE_SOURCE_DIR}/deploy/mappings DESTINATION /etc/offerstream)
+install(FILES ${CMAKE_SOURCE_DIR}/deploy/package/offerstream.service DESTINATION lib/systemd/system)
+install(DIRECTORY ${CMAKE_SOURCE_DIR}/deploy/schemas ${CMAKE_SOURCE_DIR}/deploy/grafana DESTINATION share/offerstream)
+install(FILES ${CMAKE_SOURCE_DIR}/deploy/prometheus.yml ${CMAKE_SOURCE_DIR}/deploy/alerts.yml DESTINATION share/offerstream)
+install(DIRECTORY ${CMAKE_SOURCE_DIR}/deploy/guide DESTINATION share/doc/offerstream)
+install(FILES ${CMAKE_SOURCE_DIR}/README.md ${CMAKE_SOURCE_DIR}/CHANGELOG.md DESTINATION share/doc/offerstream)
+install(FILES ${CMAKE_SOURCE_DIR}/LICENSE DESTINATION share/doc/offerstream RENAME copyright)
+
+set(CPACK_GENERATOR DEB)
+set(CPACK_PACKAGE_NAME offerstream)
+set(CPACK_PACKAGE_VERSION ${PROJECT_VERSION})
+set(CPACK_PACKAGE_CONTACT "The Offerstream maintainers <maintainers@offerstream.example>")
+set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "streaming real-time campaign optimizer")
+set(CPACK_PACKAGE_DESCRIPTION "Consumes customer events from Kafka and publishes for each customer the next best offer and the impression cap
+ that holds now, exactly once and explained.")
+set(CPACK_PACKAGE_DIRECTORY ${CMAKE_BINARY_DIR})
+set(CPACK_INSTALL_PREFIX /usr)
+set(CPACK_SET_DESTDIR ON)
+set(CPACK_STRIP_FILES ON)
+set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
+set(CPACK_DEBIAN_PACKAGE_SECTION net)
+set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
+set(CPACK_DEBIAN_PACKAGE_DEPENDS "adduser, ca-certificates")
+file(WRITE ${CMAKE_BINARY_DIR}/package/conffiles
+  "/etc/offerstream/offerstream.yaml\n/etc/offerstream/mappings/cloudevents.yaml\n/etc/offerstream/mappings/segment.yaml\n/etc/offerstream/mappings/snowplow.yaml\n")
+set(CPACK_DEBIAN_PACKAGE_CONTROL_EXTRA ${CMAKE_BINARY_DIR}/package/conffiles ${CMAKE_SOURCE_DIR}/deploy/package/postinst
+  ${CMAKE_SOURCE_DIR}/deploy/package/prerm ${CMAKE_SOURCE_DIR}/deploy/package/postrm)
+set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION ON)
+include(CPack)
