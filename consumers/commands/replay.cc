@@ -135,6 +135,7 @@ class Replay {
                input_.records, input_.events, input_.ignored, bad, counters.duplicates, counters.late, decided,
                engine_->observations());
     for (const auto& [reason, n] : input_.rejected) fmt::print(stderr, "  rejected {}: {}\n", reason, n);
+    if (bad > 0 && options_.dead_letters.empty()) fmt::print(stderr, "  --dead-letters FILE names each with its file, line and reason\n");
   }
 
  private:
