@@ -10,6 +10,7 @@
 #include "consumers/commands/bench.h"
 #include "consumers/commands/check.h"
 #include "consumers/commands/demo.h"
+#include "consumers/commands/dlq.h"
 #include "consumers/commands/init.h"
 #include "consumers/commands/mapping.h"
 #include "consumers/commands/replay.h"
@@ -225,6 +226,20 @@ void AddTopics(CLI::App& app, Chosen& chosen) {
   AddSet(command, options->set);
 }
 
+void AddDlq(CLI::App& app, Chosen& chosen) {
+  auto options = std::make_shared<DlqOptions>();
+  CLI::App& command = AddCommand(app, chosen, "dlq", "list, show or replay: the records that were no events", options, RunDlq);
+  command.add_option("what", options->what, "list, show or replay")->required();
+  command.add_option("-c,--config", options->config, "configuration file")->required();
+  command.add_option("--topic", options->topic, "only of this input topic");
+  command.add_option("--reason", options->reason, "only with this reason, as list names it");
+  command.add_option("--partition", options->partition, "only of this partition of the dead-letter topic")->check(CLI::Range(0, 100'000));
+  command.add_option("--from", options->from, "only from this offset of the dead-letter topic on")->check(CLI::NonNegativeNumber);
+  command.add_option("--limit", options->limit, "at most so many; show: 20 when not given");
+  command.add_flag("--dry-run", options->dry_run, "replay: says what it would send");
+  AddSet(command, options->set);
+}
+
 void AddBench(CLI::App& app, Chosen& chosen) {
   auto options = std::make_shared<BenchOptions>();
   CLI::App& command = AddCommand(app, chosen, "bench", "what the engine costs here, as ratios inside one run", options, RunBench);
@@ -269,6 +284,7 @@ int RunCommandLine(int argc, char** argv) {
   AddDemo(app, chosen);
   AddSimulate(app, chosen);
   AddTopics(app, chosen);
+  AddDlq(app, chosen);
   AddVersion(app, chosen);
   try {
     app.parse(argc, argv);
