@@ -48,7 +48,7 @@ DecisionWorker::DecisionWorker(const ShardEnvironment& environment, std::uint32_
   totals_.shard = shard;
   totals_.event_to_decision_ms.assign(std::size(kLatencyBoundsMs) + 1, 0);
   last_input_ms_ = environment_.clock->SteadyMs();
-  last_input_wall_ms_ = environment_.clock->WallMs();
+  clock_from_ms_ = last_input_ms_;
   view_ = totals_;
 }
 
@@ -150,8 +150,7 @@ Status DecisionWorker::RecoverOne(std::int32_t partition) {
   if (Status sought = source_.Seek(partition, recovered->position.offsets); !sought) return sought;
   auto owned = std::make_unique<OwnedPartition>(environment_, partition, std::move(*recovered));
   OwnedPartition& added = *partitions_.insert_or_assign(partition, std::move(owned)).first->second;
-  last_input_ms_ = environment_.clock->SteadyMs();
-  last_input_wall_ms_ = environment_.clock->WallMs();
+  last_input_ms_ = clock_from_ms_ = environment_.clock->SteadyMs();
   if (!added.plan_is_old()) return {};
   // The tail was of the older plan: its rows are written whole, then opened under the plan in force.
   if (added.state().sizes().dirty > 0) {
@@ -223,8 +222,7 @@ Status DecisionWorker::FoldBatch(const RecordBatch& batch, bool& folded) {
 
 Status DecisionWorker::Transact(RecordBatch& batch) {
   opened_ms_ = environment_.clock->SteadyMs();
-  last_input_ms_ = opened_ms_;
-  last_input_wall_ms_ = environment_.clock->WallMs();
+  last_input_ms_ = clock_from_ms_ = opened_ms_;
   if (PassFailpoint(Step::kBegin)) return GiveUp({Code::kKafkaAborted, 0, "failpoint begin"});
   if (Status begun = outbox_.Begin(); !begun) return GiveUp(begun.error());
   open_ = true;
@@ -267,13 +265,14 @@ Status DecisionWorker::TransactIdle() {
       open_ = true;
     }
     Open(*owned);
-    if (clock) owned->AdvanceClock(newest + (environment_.clock->WallMs() - last_input_wall_ms_));
+    // What has passed, not what the wall clock says: that may be set, and event time never goes back.
+    if (clock) owned->AdvanceClock(newest + (now - clock_from_ms_));
     members.push_back(owned.get());
   }
   if (tick) {
     // What has passed is in the event time now; the next tick adds only what comes on top.
     last_clock_ms_ = now;
-    if (!members.empty()) last_input_wall_ms_ = environment_.clock->WallMs();
+    if (!members.empty()) clock_from_ms_ = now;
   }
   return members.empty() ? Status{} : CommitAll(write, std::move(members));
 }

@@ -85,7 +85,7 @@ class DecisionWorker {
   RecordBatch batch_;
   bool open_ = false;                          // a transaction in the outbox
   std::int64_t opened_ms_ = 0, last_commit_ms_ = 0, last_input_ms_ = 0, last_clock_ms_ = 0, last_publish_ms_ = 0;
-  std::int64_t last_retention_check_ms_ = 0, last_disk_check_ms_ = 0, adopt_waiting_since_ms_ = 0, last_input_wall_ms_ = 0;
+  std::int64_t last_retention_check_ms_ = 0, last_disk_check_ms_ = 0, adopt_waiting_since_ms_ = 0, clock_from_ms_ = 0;
   bool disk_low_ = false;
   double events_per_second_ = 20'000;          // smoothed folding speed
   double refold_per_second_ = 0;               // measured at the last recovery; 0: not yet

@@ -1,6 +1,7 @@
 #include "consumers/commands/run.h"
 
 #include <sys/prctl.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <csignal>
@@ -15,7 +16,8 @@
 namespace offerstream {
 namespace {
 
-/// Counts SIGTERM and SIGINT on a thread of its own; all others have them blocked. SIGHUP is answered in the log.
+/// Counts SIGTERM and SIGINT on a thread of its own; all others have them blocked. While the service starts, the first ends the
+/// process. SIGHUP is answered in the log.
 class SignalCounter {
  public:
   SignalCounter() {
@@ -30,6 +32,11 @@ class SignalCounter {
         const int signal = sigtimedwait(&signals_, nullptr, &step);
         if (signal == SIGHUP) Log(LogLevel::kWarn, "SIGHUP: configuration reload is not supported yet: restart");
         else if (signal > 0) ++count_;
+        if (count_ == 0 || !starting_) continue;
+        // Kafka may be waited for; nothing is open yet that would need an orderly end.
+        Log(LogLevel::kInfo, "stopped while starting");
+        FlushLog();
+        _exit(0);
       }
     });
   }
@@ -38,11 +45,12 @@ class SignalCounter {
     thread_.join();
   }
   const std::atomic<int>& count() const { return count_; }
+  void Started() { starting_ = false; }
 
  private:
   sigset_t signals_{};
   std::atomic<int> count_{0};
-  std::atomic<bool> stop_{false};
+  std::atomic<bool> stop_{false}, starting_{true};
   std::thread thread_;
 };
 
@@ -58,6 +66,7 @@ int RunRun(const RunOptions& options) {
   SignalCounter signals;
   Service service(std::move(config), {options.accept_offset_reset});
   Status ended = service.Start();
+  signals.Started();
   if (ended) {
     Log(LogLevel::kInfo, "started");
     ended = service.AwaitEnd(signals.count());

@@ -26,8 +26,10 @@ struct KafkaConsumer::Impl : KafkaHandle {
   Status change_failed{};
   rd_kafka_queue_t* queue = nullptr;       // all owned partitions are forwarded to it
   bool subscribed = false;
+  bool closing = false;                    // nobody is there any more to be told of changes
 
   ~Impl() {
+    closing = true;
     if (queue != nullptr) rd_kafka_queue_destroy(queue);
     // The handle's callbacks point at this object: a subscribed one is closed here, before the reaper takes it.
     rd_kafka_t* gone = rk;
@@ -63,6 +65,10 @@ Status KafkaConsumer::Impl::Take(const std::vector<TopicPosition>& positions) {
 void KafkaConsumer::Impl::Rebalance(rd_kafka_t* rk, rd_kafka_resp_err_t code, rd_kafka_topic_partition_list_t* list,
                                     void* opaque) {
   auto& self = *static_cast<Impl*>(static_cast<KafkaHandle*>(opaque));
+  if (self.closing) {   // closing serves what has just arrived, an assignment too
+    rd_kafka_assign(rk, nullptr);
+    return;
+  }
   std::vector<TopicPosition> positions = ReadList(list);
   if (code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
     Status told = self.on_change ? self.on_change(Change::kAssigned, positions) : Status{};
@@ -223,16 +229,23 @@ Status KafkaConsumer::Committed(std::vector<TopicPosition>& positions, int timeo
 }
 
 Result<LogBounds> KafkaConsumer::Bounds(const std::string& topic, std::int32_t partition, int timeout_ms) {
-  LogBounds bounds;
-  const auto ask = [&] {
-    return rd_kafka_query_watermark_offsets(impl_->rk, topic.c_str(), partition, &bounds.low, &bounds.high, timeout_ms);
+  // Not rd_kafka_query_watermark_offsets: in 2.0.2 it ignores its timeout and waits for as long as no broker answers. The
+  // times -2 and -1 mean the log's begin and end, as everywhere in Kafka.
+  const auto ask = [&](std::int64_t which, std::int64_t& offset) {
+    const PositionList list = MakeList({{topic, partition, which, {}}});
+    auto error = rd_kafka_offsets_for_times(impl_->rk, list.get(), timeout_ms);
+    if (error == RD_KAFKA_RESP_ERR_NO_ERROR) error = list->elems[0].err;
+    offset = list->elems[0].offset;
+    return error == RD_KAFKA_RESP_ERR_NO_ERROR && offset < 0 ? RD_KAFKA_RESP_ERR__TIMED_OUT : error;
   };
+  LogBounds bounds;
   // What a client has heard of a topic may lack the partition for a moment; one that is really missing still is a little later.
-  auto error = ask();
+  auto error = ask(RD_KAFKA_OFFSET_BEGINNING, bounds.low);
   for (const std::int64_t until = KafkaNowMs() + std::min(timeout_ms, kUnknownMs);
-       error == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION && KafkaNowMs() < until; error = ask()) {
+       error == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION && KafkaNowMs() < until; error = ask(RD_KAFKA_OFFSET_BEGINNING, bounds.low)) {
     std::this_thread::sleep_for(std::chrono::milliseconds(kAskAgainMs));
   }
+  if (error == RD_KAFKA_RESP_ERR_NO_ERROR) error = ask(RD_KAFKA_OFFSET_END, bounds.high);
   if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return FailWith(*impl_, error, fmt::format("{}[{}]", topic, partition));
   return bounds;
 }

@@ -18,6 +18,7 @@ constexpr int kCommitTimeoutMs = 30'000;
 constexpr int kCommittedTimeoutMs = 10'000;
 constexpr int kCommittedPatienceMs = 60'000;   // transaction timeout and the broker's sweep fit in
 constexpr int kFencedMax = 3;              // within a minute: another owner is alive
+constexpr std::int64_t kFencedAgainMs = 60'000;
 
 std::int64_t NowMs() {
   return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now().time_since_epoch()).count();
@@ -30,7 +31,7 @@ void Pause(int ms) { std::this_thread::sleep_for(std::chrono::milliseconds(ms));
 KafkaShard::KafkaShard(Settings settings) : settings_(std::move(settings)) {}
 KafkaShard::~KafkaShard() {
   if (open_ && sound_) (void)producer_->Abort(kCallTimeoutMs);
-  consumer_.reset();   // closing still calls OnChange: while all members are there
+  consumer_.reset();
 }
 
 std::string KafkaShard::Identity() const {
@@ -40,6 +41,11 @@ std::string KafkaShard::Identity() const {
 Status KafkaShard::Start(int deadline_ms) {
   if (Status opened = OpenProducer(); !opened) return opened;
   if (Status ready = InitProducer(NowMs() + deadline_ms); !ready) return ready;
+  return OpenConsumer();
+}
+
+Status KafkaShard::OpenConsumer() {
+  consumer_.reset();
   auto consumer = KafkaConsumer::Open({settings_.kafka, fmt::format("{}-{}", settings_.app_id, settings_.shard),
                                        settings_.app_id, Identity(), true, false, settings_.queue_kbytes});
   if (!consumer) return tl::unexpected(consumer.error());
@@ -127,7 +133,16 @@ Status KafkaShard::OnChange(KafkaConsumer::Change change, std::vector<TopicPosit
 
 Result<OwnershipChange> KafkaShard::Attend() {
   assert(!open_);
-  if (Status served = consumer_->Attend(); !served) return tl::unexpected(served.error());
+  if (Status served = consumer_->Attend(); !served) {
+    if (served.error().code != Code::kKafkaFenced) return tl::unexpected(served.error());
+    // A request to join of our own that was long under way does this, too; another process does it again.
+    if (NowMs() - fenced_at_ms_ < kFencedAgainMs) return Fail(Code::kKafkaFenced, served.error().detail + "; a duplicate instance id?");
+    fenced_at_ms_ = NowMs();
+    std::vector<TopicPosition> none;
+    Log(LogLevel::kWarn, fmt::format("shard {}: {}; joining anew", settings_.shard, served.error().detail));
+    if (Status told = OnChange(KafkaConsumer::Change::kLost, none); !told) return tl::unexpected(told.error());
+    if (Status opened = OpenConsumer(); !opened) return tl::unexpected(opened.error());
+  }
   return std::exchange(change_, {});
 }
 
@@ -155,6 +170,7 @@ Result<std::vector<CommittedOffset>> KafkaShard::Committed(std::int32_t partitio
     Status known = consumer_->Committed(positions, kCommittedTimeoutMs);
     if (known) break;
     if (NowMs() >= deadline) return tl::unexpected(known.error());
+    if (settings_.still_waiting) settings_.still_waiting();
   }
   std::vector<CommittedOffset> committed;
   for (TopicPosition& p : positions) committed.push_back({p.offset != kOffsetNone, p.offset, std::move(p.metadata)});

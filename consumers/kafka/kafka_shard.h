@@ -53,6 +53,7 @@ class KafkaShard final : public EventSource, public Outbox {
 
  private:
   Status OpenProducer();
+  Status OpenConsumer();
   Status InitProducer(std::int64_t deadline_ms);
   Status ResolveStart(std::vector<TopicPosition>& positions);
   Status OnChange(KafkaConsumer::Change change, std::vector<TopicPosition>& positions);
@@ -63,6 +64,7 @@ class KafkaShard final : public EventSource, public Outbox {
   std::unique_ptr<KafkaProducer> producer_;
   OwnershipChange change_;
   std::map<std::int32_t, std::vector<std::int64_t>> next_;   // owned partition -> next offset by input
+  std::int64_t fenced_at_ms_ = INT64_MIN / 2;   // when another took our name in the group; long ago: never
   bool open_ = false, sound_ = false;   // a transaction; and nothing of it has failed
 };
 

@@ -38,12 +38,13 @@ class KafkaLogReader final : public LogReader {
       if (!opened) return tl::unexpected(opened.error());
       watermarks_ = std::move(*opened);
     }
-    // Right after a topic was made or its leader has moved, the broker asked may be the wrong one: it says so, and the right one
-    // is known a moment later.
+    // Right after a topic was made, its leader has moved or a broker has started, the broker asked may be the wrong one or not know
+    // the topic: it says so, and the right one is known a moment later.
     const std::int64_t deadline = KafkaNowMs() + kBoundsTimeoutMs;
     for (;;) {
       auto bounds = watermarks_->Bounds(topic, partition, kBoundsTimeoutMs);
-      if (bounds || bounds.error().code != Code::kKafkaRetriable || KafkaNowMs() >= deadline) return bounds;
+      const bool passes = !bounds && (bounds.error().code == Code::kKafkaRetriable || bounds.error().code == Code::kTopicMissing);
+      if (!passes || KafkaNowMs() >= deadline) return bounds;
       std::this_thread::sleep_for(std::chrono::milliseconds(kAskAgainMs));
     }
   }

@@ -8,6 +8,7 @@ namespace {
 
 constexpr int kWaitMs = 100;
 constexpr std::size_t kRecordsMax = 2000;
+constexpr int kAskEveryMs = 5000;   // of silence: whether Kafka answers at all
 
 }  // namespace
 
@@ -27,6 +28,10 @@ Status LogCursor::Fill() {
   // An end is told once, perhaps with the last records: it counts when those are handed out.
   for (const LogEnd& end : batch_.ends) end_ = std::max(end_, end.offset);
   quiet_ms_ = batch_.count > 0 ? 0 : quiet_ms_ + kWaitMs;
+  if (quiet_ms_ > 0 && (quiet_ms_ % kAskEveryMs == 0 || quiet_ms_ >= patience_ms_)) {
+    // Silence of a broker that is away says nothing about the log.
+    if (auto bounds = reader_.Bounds(topic_, partition_); !bounds) return tl::unexpected(bounds.error());
+  }
   if (quiet_ms_ < patience_ms_) return {};
   return Fail(Code::kLogAndStateDisagree,
               topic_ + "[" + std::to_string(partition_) + "]: nothing readable beyond offset " + std::to_string(next_) +

@@ -54,8 +54,9 @@ learning: { adopt: never }
 class ManualClock final : public Clock {
  public:
   std::int64_t SteadyMs() const override { return now; }
-  std::int64_t WallMs() const override { return 1'780'000'000'000 + now; }
+  std::int64_t WallMs() const override { return 1'780'000'000'000 + now + set; }
   std::int64_t now = 1'000'000;
+  std::int64_t set = 0;   // by how much somebody has set the wall clock
 };
 
 const Config& TheConfig() {
@@ -255,6 +256,22 @@ TEST_F(Shard, ARepeatedRequestMakesTheProducerAnewBeforeTheNextTransaction) {
   EXPECT_EQ(process.shard->recycles, 1u);
   EXPECT_EQ(process.worker->View().aborted, 0u);
   EXPECT_EQ(process.worker->View().recycles.count("unclean"), 1u);
+}
+
+TEST_F(Shard, AWallClockThatIsSetMovesNoSilentPartition) {
+  constexpr std::int64_t kDayMs = 86'400'000;
+  MemoryKafka kafka;
+  Feed(kafka, 500, 60);
+  Process process(kafka);
+  process.shard->Assign({0, 1});
+  RunToEnd(process);
+  const auto newest = [&] { return process.worker->partitions().at(0)->fold().account().max_event_time; };
+  const EventTime before = newest();
+  process.clock.set = 400 * kDayMs;
+  process.clock.now += kDayMs + 5000;   // silent for longer than idle_after
+  for (int turn = 0; turn < 3; ++turn) process.Turn();
+  EXPECT_GE(newest(), before + kDayMs) << "what is silent takes its time from a clock";
+  EXPECT_LE(newest(), before + kDayMs + 10'000) << "from one that counts, not from one that is set";
 }
 
 TEST_F(Shard, IsReadyOnceItKnowsItsShareEvenWhenThatIsNothing) {

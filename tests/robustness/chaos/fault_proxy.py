@@ -74,8 +74,9 @@ class Link:
         except RuntimeError:
             pass
 
-    def reset(self):
-        for _, writer in (self.client, self.upstream):
+    def reset(self, upstream=True):
+        """RST; without `upstream` the broker sees nothing of it until what is held has been delivered."""
+        for _, writer in (self.client, self.upstream) if upstream else (self.client,):
             raw = writer.get_extra_info("socket")
             if raw is not None:
                 try:
@@ -148,6 +149,10 @@ class FaultProxy:
     def reset_all(self):
         """RST to both sides of every connection."""
         self.in_loop(lambda: [link.reset() for link in list(self.links)])
+
+    def reset_clients(self):
+        """RST to the clients alone: requests that are held go on to the broker, as from a network that is slow."""
+        self.in_loop(lambda: [link.reset(upstream=False) for link in list(self.links)])
 
     def cut(self, seconds):
         """The network is gone: connections end, new ones are refused."""

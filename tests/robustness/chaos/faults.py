@@ -143,8 +143,8 @@ class Faults:
         before = instance.proxy.hits
         instance.proxy.add_rule(Rule([api], UP if direction == "up" else DOWN, action, seconds, times))
         if cut:
-            self.pause(2)
-            instance.proxy.reset_all()
+            self.pause(min(seconds / 2, 2))
+            instance.proxy.reset_clients()
         self.pause(min(seconds, 6))
         return f"{name} {action}" if instance.proxy.hits > before else "not met"
 

@@ -146,10 +146,12 @@ decide: {{ on: [request, click, conversion], min_interval: 10m, placements: [hom
 
 @unittest.skipIf(shutil.which("java") is None or shutil.which("kcat") is None, "java or kcat is missing")
 class MatrixCase(unittest.TestCase):
+    doors = 0   # proxies
+
     @classmethod
     def setUpClass(cls):
         cls.directory = pathlib.Path(tempfile.mkdtemp(prefix="offerstream-matrix."))
-        cls.broker = Broker(cls.directory / "kafka", 0, 1)
+        cls.broker = Broker(cls.directory / "kafka", cls.doors, 1)
         cls.wire = Wire(cls.broker.address)
         cls.run_engine("simulate", "--customers", "200", "--days", "30", "--seed", "3", "--events", str(EVENTS), "--dirt", "0.02", "--keyed",
                        "--out", cls.directory / "lines")

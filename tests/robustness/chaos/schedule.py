@@ -72,7 +72,7 @@ def parameters(row, draw, faults_of_row):
     if row in ("endtxn", "txn-api", "group-api"):
         api = 26 if row == "endtxn" else draw.choice(TRANSACTION_APIS if row == "txn-api" else GROUP_APIS)
         return {"api": api, "name": NAMES[api], "direction": draw.choice(["up", "down"]), "action": draw.choice(["hold", "hold", "drop"]),
-                "seconds": draw.choice([1, 5, 12, 18, 30]), "times": draw.randint(1, 3), "cut": draw.random() < 0.3}
+                "seconds": draw.choice([1, 5, 12, 18, 30]), "times": draw.randint(1, 3), "cut": draw.random() < 0.5}
     if row == "torn":
         return {"how": draw.choice(["cut", "flip", "gone", "log"]), "where": draw.random()}
     return {}

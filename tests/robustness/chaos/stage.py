@@ -22,8 +22,9 @@ IMPATIENT_MS = 2000          # of every second instance: how long it waits for a
 EVENTS_PER_CUSTOMER = 50
 OVERSIZE_EVERY = 4000        # records; so large that a copy in the dead letters has no room for reasons
 OVERSIZE_BYTES = 1_048_000
-# Exit codes that a fault may cause: 0 asked to, 5 no broker at the start, 75 stopped to protect data.
-EXPECTED_EXITS = {0, 5, 75, -signal.SIGKILL}
+# Exit codes that a fault may cause: 0 asked to (SIGTERM before the program has its handler), 5 no broker at the start, 75 stopped to
+# protect data.
+EXPECTED_EXITS = {0, -signal.SIGTERM, 5, 75, -signal.SIGKILL}
 
 
 # Children die with the thread that made them (PR_SET_PDEATHSIG): one thread that lives as long as the harness makes all.

@@ -18,7 +18,12 @@ struct Answer {
 class ScriptedLog final : public LogReader {
  public:
   explicit ScriptedLog(std::vector<Answer> answers) : answers_(std::move(answers)) {}
-  Result<LogBounds> Bounds(const std::string&, std::int32_t) override { return LogBounds{0, 100}; }
+  Result<LogBounds> Bounds(const std::string&, std::int32_t) override {
+    if (away) return Fail(Code::kKafkaUnreachable, "away");
+    return LogBounds{0, 100};
+  }
+  bool away = false;   // nobody answers
+
   Result<std::unique_ptr<LogStream>> Open(const std::string&, std::int32_t, std::int64_t, std::uint16_t) override {
     return std::make_unique<Stream>(answers_);
   }
@@ -74,6 +79,14 @@ TEST(LogCursor, AnEndBeforeTheTargetIsAskedAboutUntilPatienceIsOver) {
   ASSERT_FALSE(status.has_value());
   EXPECT_EQ(status.error().code, Code::kLogAndStateDisagree);
   EXPECT_NE(status.error().detail.find("beyond offset 2"), std::string::npos) << status.error().detail;
+}
+
+TEST(LogCursor, SilenceWhileNobodyAnswersIsNoHangingTransaction) {
+  ScriptedLog log({{{0, 1}, 2}});
+  log.away = true;
+  const Status status = ReadLogRange(log, "t", 0, 0, 9, 0, 300, [](const Record&) { return true; });
+  ASSERT_FALSE(status.has_value());
+  EXPECT_EQ(status.error().code, Code::kKafkaUnreachable);
 }
 
 }  // namespace
