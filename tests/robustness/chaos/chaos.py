@@ -239,6 +239,7 @@ def options():
     if o.seed is None:
         o.seed = random.SystemRandom().randrange(1, 1 << 31)
     o.rows_text, o.rows = o.rows, schedules.parse_rows(o.rows)
+    o.commit = commit_name()   # now: the tree may go on while it runs
     return o
 
 
@@ -251,7 +252,7 @@ def commit_name():
 def record(o, run, counts, kinds):
     faults = ", ".join(f"{what} {n}" for what, n in sorted(run.faults.happened.items()))
     TABLE.open("a", encoding="utf-8").write(
-        f"| {datetime.date.today()} | {commit_name()} | {o.rows_text} | {o.models} | {o.seed} | {o.minutes:g} | {o.instances} | {faults} | "
+        f"| {datetime.date.today()} | {o.commit} | {o.rows_text} | {o.models} | {o.seed} | {o.minutes:g} | {o.instances} | {faults} | "
         f"{counts['events']} | {counts['decisions']} | {kinds['losses']} | {kinds['duplicates']} | {kinds['wrong']} |\n")
 
 

@@ -154,6 +154,8 @@ class Wire:
                 a.check(f"committed {group} {topic}[{p}]")
                 found[p] = (offset, metadata)
             a.array(lambda: (a.text(), a.array(one)))
+            if len(found) < count:   # a broker that has just started may not know the topic yet
+                raise KafkaError(5, f"committed {group} {topic}")
             return [found[p] for p in range(count)]
         return self.call(OFFSET_FETCH, 1, body, read)
 

@@ -147,6 +147,7 @@ decide: {{ on: [request, click, conversion], min_interval: 10m, placements: [hom
 @unittest.skipIf(shutil.which("java") is None or shutil.which("kcat") is None, "java or kcat is missing")
 class MatrixCase(unittest.TestCase):
     doors = 0   # proxies
+    applications = 0
 
     @classmethod
     def setUpClass(cls):
@@ -169,7 +170,8 @@ class MatrixCase(unittest.TestCase):
         subprocess.run([ENGINE, *arguments], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
     def application(self, more="learning: { adopt: never }\n"):
-        name = re.sub(r"[^a-z0-9]+", "-", self._testMethodName.lower())[5:35].strip("-")
+        MatrixCase.applications += 1
+        name = re.sub(r"[^a-z0-9]+", "-", self._testMethodName.lower())[5:35].strip("-") + f"-{MatrixCase.applications}"
         app = Application(self, name, more)
         self.addCleanup(app.close)
         return app
