@@ -6,6 +6,7 @@
 #include "metrics/health.h"
 #include "models/domain/affinity.h"
 #include "models/domain/event_time.h"
+#include "models/domain/retention.h"
 
 namespace offerstream {
 namespace {
@@ -81,6 +82,18 @@ std::string CapStateJson(const CampaignPlan& plan, const CapState& cap) {
 
 }  // namespace
 
+// What was said when the customer was looked at last, and what it would take along.
+std::string BuyingJson(const CustomerProfile& p, EventTime now) {
+  const Buying* bought = p.Bought();
+  if (bought == nullptr) return "null";
+  const bool looked = bought->looked != kNever;
+  const double leave = 1 - static_cast<double>(bought->buys), spend = SpendsAYear(p, now);
+  return fmt::format("{{\"first\":{},\"last\":{},\"orders\":{},\"spent\":{},\"looked\":{},\"leave_probability\":{},\"spend_a_year\":{},\"value_at_risk\":{}}}",
+                     Time(bought->known.first), Time(bought->known.last), bought->known.orders,
+                     Number(static_cast<double>(bought->known.spent) / 100), Time(bought->looked), looked ? Number(leave) : "null",
+                     Number(spend), looked ? Number(leave * spend) : "null");
+}
+
 std::string CustomerJson(const CampaignPlan& plan, const CustomerView& view) {
   const CustomerProfile& p = view.profile;
   std::string channels, attributes;
@@ -105,12 +118,13 @@ std::string CustomerJson(const CampaignPlan& plan, const CustomerView& view) {
   std::string affinity;
   if (plan.affinity) {
     std::vector<double> shares(plan.categories.size());
-    AffinityShares(std::span(p.affinity.begin(), p.affinity.size()), view.watermark, shares);
+    AffinityShares(p.Affinity(), view.watermark, shares);
     for (std::size_t c = 0; c < shares.size(); ++c) {
       affinity += fmt::format("{}{}:{}", affinity.empty() ? ",\"affinity\":{" : ",", JsonText(plan.categories[c].id), Number(shares[c]));
     }
     affinity += "}";
   }
+  if (plan.churn.on) affinity += ",\"churn\":" + BuyingJson(p, view.watermark);
   return fmt::format(
       "{{\"customer_id\":{},\"partition\":{},\"seq\":{},\"offset\":{},\"watermark\":{},\"first_seen\":{},\"last_event\":{},"
       "\"last_transaction\":{},\"orders_d90\":{},\"value_d90\":{},\"deposits_d30\":{},\"withdrawals_d30\":{},"
@@ -158,6 +172,20 @@ std::string PreferencesJson(const CampaignPlan& plan, const AdoptedModels* model
                                             return fmt::format("{{\"category\":{},\"share\":{}}}", name(share.first), Number(share.second));
                                           }));
                      }));
+}
+
+std::string ChurnJson(const CampaignPlan& plan, const AdoptedModels* models) {
+  const double days = static_cast<double>(plan.churn.horizon) / static_cast<double>(kDay);
+  const ChurnView none;
+  const ChurnView& view = models == nullptr || !models->churn ? none : *models->churn;
+  return fmt::format(
+      "{{\"version\":{},\"horizon_days\":{},\"labels\":{},\"bought\":{},\"auc\":{},\"log_loss_ratio\":{},\"calibration_ratio\":{},\"segments\":{}}}\n",
+      view.version, plan.churn.on ? Number(days) : "null", view.labels, view.bought, Number(view.auc), Number(view.log_loss_ratio),
+      Number(view.calibration_ratio), Array(view.segments, [](const ChurnView::Segment& s) {
+        return fmt::format("{{\"segment\":{},\"customers\":{},\"leave_probability\":{},\"spend_a_year\":{},\"value_at_risk\":{}}}",
+                           s.segment == 0 ? "null" : fmt::to_string(s.segment), s.customers, Number(s.leave), Number(s.spend),
+                           Number(s.at_risk));
+      }));
 }
 
 std::string CapsJson(const CampaignPlan& plan, const AdoptedModels* models) {

@@ -14,6 +14,8 @@ std::string OffersJson(const CampaignPlan& plan);
 std::string SegmentsJson(const CampaignPlan& plan, const AdoptedModels* models);
 /// Shares of product categories of everybody and by segment; empty unless features.affinity is on.
 std::string PreferencesJson(const CampaignPlan& plan, const AdoptedModels* models);
+/// Who is about to stop buying and what is at risk, of everybody and by segment; empty unless the plan looks (churn).
+std::string ChurnJson(const CampaignPlan& plan, const AdoptedModels* models);
 /// Learned impression curves per segment and channel.
 std::string CapsJson(const CampaignPlan& plan, const AdoptedModels* models);
 std::string ModelsJson(const LearnerView& learner);

@@ -75,6 +75,8 @@ void AddAdminPages(ServiceView& service, std::uint32_t metrics_max_offers, Admin
       [&service](const HttpRequest&) { return Json(CapsJson(*service.plan(), service.models().get())); });
   add("/api/v1/preferences", "preferences",
       [&service](const HttpRequest&) { return Json(PreferencesJson(*service.plan(), service.models().get())); });
+  add("/api/v1/churn", "churn",
+      [&service](const HttpRequest&) { return Json(ChurnJson(*service.plan(), service.models().get())); });
   add("/api/v1/models", "models", [&service](const HttpRequest&) { return Json(ModelsJson(service.learner())); });
   add("/api/v1/models/{}/{}/drivers", "drivers", [&service](const HttpRequest& r) { return Drivers(service, r); });
   add("/api/v1/experiments", "experiments",

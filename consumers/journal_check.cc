@@ -45,6 +45,8 @@ std::string TurnBytes(const TurnFact& turn) {
   ByteWriter out(bytes);
   out.U64(turn.customer);
   SaveCoordinates(turn.move, out);
+  out.F32(turn.buys);
+  out.U32(turn.segment);
   return bytes;
 }
 
@@ -62,7 +64,7 @@ std::string FirstDifference(const CampaignPlan& plan, const Config& config, cons
   if (was.records_digest != is.records_digest) return "its records are others";
   if (was.turns.size() != is.turns.size()) return fmt::format("{} customers had their turn and {} have it now", was.turns.size(), is.turns.size());
   for (std::size_t i = 0; i < was.turns.size(); ++i) {
-    if (TurnBytes(was.turns[i]) != TurnBytes(is.turns[i])) return fmt::format("customer {:016x} was told elsewhere at its turn", was.turns[i].customer);
+    if (TurnBytes(was.turns[i]) != TurnBytes(is.turns[i])) return fmt::format("customer {:016x} was told otherwise at its turn", was.turns[i].customer);
   }
   if (was.decisions_digest != is.decisions_digest) return "its decisions have another digest, their facts are equal";
   return fmt::format("watermark {} and frontier {} instead of {} and {}", is.watermark, is.frontier, was.watermark, was.frontier);
@@ -233,6 +235,7 @@ Result<std::shared_ptr<const AdoptedModels>> JournalCheck::Models(const JournalR
     if (snapshot->second.caps) models.caps.reset();
     if (snapshot->second.segments) models.segments.reset();
     if (snapshot->second.lift) models.lift.reset();
+    if (snapshot->second.churn) models.churn.reset();
     if (snapshot->second.budget) models.budgets.erase(model);
     if (const auto place = index.find(model); place != index.end() && place->second < models.responses.size()) models.responses[place->second].reset();
     PlaceModel(snapshot->second, index, models);

@@ -196,6 +196,13 @@ void AddLearning(const ServiceView& service, const CampaignPlan& plan, MetricsPa
       page.Set("offerstream_segment_share_ratio", {std::to_string(macro.id)}, macro.share);
     }
   }
+  if (models->churn) {
+    for (const ChurnView::Segment& s : models->churn->segments) {
+      const std::string id = s.segment == 0 ? "all" : std::to_string(s.segment);
+      page.Set("offerstream_churn_leave_ratio", {id}, s.leave);
+      page.Set("offerstream_churn_value_at_risk", {id}, s.at_risk);
+    }
+  }
   AddCampaigns(*models, plan, page);
   for (const BudgetSpec& budget : plan.budgets) {
     const auto view = models->budgets.find(budget.model);

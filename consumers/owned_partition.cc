@@ -93,7 +93,9 @@ bool OwnedPartition::MayAdopt(const AdoptedModels& models) const {
     covered += before.contains(H64(id)) ? 1 : 0;
     return newer(H64(id), view->version);
   };
-  if (!one(models.caps, "caps") || !one(models.segments, "segments") || !one(models.lift, "lift")) return false;
+  if (!one(models.caps, "caps") || !one(models.segments, "segments") || !one(models.lift, "lift") || !one(models.churn, "churn")) {
+    return false;
+  }
   return covered == before.size();
 }
 

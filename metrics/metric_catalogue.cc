@@ -61,6 +61,8 @@ constexpr auto kMetrics = std::to_array<MetricSpec>({
     {"offerstream_campaign_lift_ratio", kGauge, "campaign,bound", 192, "", "Conversion rate caused, adjusted for spend before: estimate, low, high (95 %, valid whenever looked at); programme and campaigns."},
     {"offerstream_budget_spent_ratio", kGauge, "budget", 64, "", "Share of a budget's amount spent in its newest period."},
     {"offerstream_budget_price", kGauge, "budget", 64, "", "What a unit of the budget's money must earn; 0 before there is a price."},
+    {"offerstream_churn_leave_ratio", kGauge, "segment", 65, "", "Mean probability that a customer looked at within 28 days does not buy within churn.horizon; all and by segment."},
+    {"offerstream_churn_value_at_risk", kGauge, "segment", 65, "", "What those customers spend a year, each times that probability, in major units; all and by segment."},
     {"offerstream_sample_ratio_mismatch_p", kGauge, "experiment", 64, "SampleRatio", "p of the customers in each arm given the planned shares."},
 
     {"offerstream_profiles_cached", kGauge, "", 1, "", "Profiles in memory."},

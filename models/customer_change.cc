@@ -76,9 +76,10 @@ CustomerChange::CustomerChange(const CampaignPlan& plan, FeatureMap& features)
 
 // ---- Timers ------------------------------------------------------------------------------------------------------------
 
-void CustomerChange::ByEarliestTimer(CustomerProfile& profile, const Coordinates* turn) {
+void CustomerChange::ByEarliestTimer(CustomerProfile& profile, const TurnFact* turn) {
   const EventTime due = profile.next_due;
   assert(due < INT64_MAX);
+  const bool moves = turn != nullptr && MoveIsDue(profile), looks = turn != nullptr && LookIsDue(profile);
   bool closed = false;
   for (Exposure& e : profile.exposures) {
     if (e.next_due > due) continue;
@@ -96,10 +97,10 @@ void CustomerChange::ByEarliestTimer(CustomerProfile& profile, const Coordinates
     cap_due = CapsDue(profile, caps);
   }
   if (!profile.enrolments.empty()) FireEnrolments(profile, due);
-  if (turn != nullptr) {
-    ByMove(profile, *turn);
-    if (counters_ != nullptr) ++counters_->timers;
-  }
+  if (plan_.churn.on) FireLabels(profile, due);
+  if (moves) ByMove(profile, turn->move);
+  if (looks) ByLook(profile, due, *turn);
+  if (turn != nullptr && counters_ != nullptr) ++counters_->timers;
   SetNextDue(profile, cap_due);
 }
 
@@ -109,7 +110,8 @@ void CustomerChange::SetNextDue(CustomerProfile& profile) const {
 }
 
 void CustomerChange::SetNextDue(CustomerProfile& profile, EventTime cap_due) const {
-  EventTime due = std::min(cap_due, TurnDue(profile));
+  EventTime due = std::min(cap_due, MoveDue(profile));
+  if (plan_.churn.on) due = std::min({due, LookDue(profile), LabelDue(profile)});
   for (const Exposure& e : profile.exposures) due = std::min(due, e.next_due);
   for (const Enrolment& e : profile.enrolments) due = std::min(due, e.at + plan_.experiment.horizon);
   profile.next_due = due;
@@ -187,8 +189,8 @@ void CustomerChange::ByEvent(CustomerProfile& profile, const Event& event, const
   switch (event.kind) {
     case EventKind::kImpression: Impression(profile, event, facts, watermark, x); break;
     case EventKind::kClick: Answer(profile, event, OutcomeIndex(CampaignPlan::kClick)); break;
-    case EventKind::kConversion: Conversion(profile, event); break;
-    case EventKind::kTransaction: Transaction(profile, event); break;
+    case EventKind::kConversion: Conversion(profile, event, watermark); break;
+    case EventKind::kTransaction: Transaction(profile, event, watermark); break;
     case EventKind::kEngagement:
       AddDecayed(profile.engagement, 1, event.time);
       if (plan_.affinity) TakePreference(profile, event, nullptr, AffinityAction::kView);
@@ -326,7 +328,7 @@ void CustomerChange::TakePreference(CustomerProfile& profile, const Event& event
   const ProductSpec* product = ProductMeant(plan_, event, answered);
   if (product == nullptr || !product->category_index.known()) return;
   const CategoryIndex category = product->category_index;
-  TakeAffinity(profile.affinity, category, action, event.time);
+  TakeAffinity(profile.KeepHabits().affinity, category, action, event.time);
   if (out_ == nullptr) return;
   Observation& row = out_->observations.rows.emplace_back();
   row.kind = ObservationKind::kPreference;
@@ -338,19 +340,20 @@ void CustomerChange::TakePreference(CustomerProfile& profile, const Event& event
   row.segment = profile.exposures.empty() ? 0 : profile.exposures.back().segment;   // as last decided
 }
 
-void CustomerChange::Conversion(CustomerProfile& profile, const Event& event) {
+void CustomerChange::Conversion(CustomerProfile& profile, const Event& event, EventTime watermark) {
   if (event.quantity < 0 || (event.has_value && event.value < 0)) {
-    Transaction(profile, event);   // a conversion taken back is a refund, not an answer
+    Transaction(profile, event, watermark);   // a conversion taken back is a refund, not an answer
     return;
   }
   Answer(profile, event, OutcomeIndex(CampaignPlan::kConversion));
   profile.last_transaction = std::max(profile.last_transaction, event.time);
   AddDecayed(profile.orders, 1, event.time);
   if (event.has_value) AddDecayed(profile.value, Major(event.value), event.time);
+  if (plan_.churn.on) TakePurchase(profile, event, watermark);
   CountAnswer(profile, event, true);
 }
 
-void CustomerChange::Transaction(CustomerProfile& profile, const Event& event) {
+void CustomerChange::Transaction(CustomerProfile& profile, const Event& event, EventTime watermark) {
   const bool refund = event.quantity < 0 || (event.has_value && event.value < 0);
   double amount = event.has_value ? Major(event.value) : 0;
   if (refund && amount > 0) amount = -amount;
@@ -361,6 +364,7 @@ void CustomerChange::Transaction(CustomerProfile& profile, const Event& event) {
   } else {
     AddDecayed(profile.orders, refund ? -1 : 1, event.time);
     AddDecayed(profile.value, amount, event.time);
+    if (plan_.churn.on) TakePurchase(profile, event, watermark);
   }
   if (!refund) profile.last_transaction = std::max(profile.last_transaction, event.time);
   if (!refund && plan_.affinity) TakePreference(profile, event, nullptr, AffinityAction::kPurchase);

@@ -32,13 +32,15 @@ class CustomerChange {
     counters_ = counters;
   }
 
-  /// Fires the customer's timers due exactly at its earliest due time. `turn`: where it is told to be, if its turn is
-  /// among them (IsTurn), else null. REQUIRES: profile.next_due < INT64_MAX.
-  void ByEarliestTimer(CustomerProfile& profile, const Coordinates* turn);
+  /// Fires the customer's timers due exactly at its earliest due time. `turn`: what models say of it, if its turn is among
+  /// them (MoveIsDue, LookIsDue), else null. REQUIRES: profile.next_due < INT64_MAX.
+  void ByEarliestTimer(CustomerProfile& profile, const TurnFact* turn);
   /// Whether the earliest timer is the customer's turn to be told to the segments' owner. Turns come every
   /// SegmentSpec::retell; one within that time of the last telling is due.
-  bool IsTurn(const CustomerProfile& profile) const { return TurnDue(profile) <= profile.next_due; }
-  /// Whether there are turns at all (recovery of what was written before there were: no).
+  bool MoveIsDue(const CustomerProfile& profile) const { return MoveDue(profile) <= profile.next_due; }
+  /// … to be looked at, for signs of leaving (ChurnSpec).
+  bool LookIsDue(const CustomerProfile& profile) const { return LookDue(profile) <= profile.next_due; }
+  /// Whether customers are told in turns at all (recovery of what was written before they were: no).
   void TakeTurns(bool on) { turns_ = on && plan_.segments.size() > 0; }
 
   /// True when the event was seen within the dedup horizon; otherwise it is remembered.
@@ -64,8 +66,18 @@ class CustomerChange {
   void ForeignImpression(CustomerProfile& profile, const Event& event, const DecisionFact& fact, std::uint32_t ordinal,
                          std::span<const float> x);
   void Answer(CustomerProfile& profile, const Event& event, OutcomeIndex outcome);
-  void Conversion(CustomerProfile& profile, const Event& event);
-  void Transaction(CustomerProfile& profile, const Event& event);
+  void Conversion(CustomerProfile& profile, const Event& event, EventTime watermark);
+  void Transaction(CustomerProfile& profile, const Event& event, EventTime watermark);
+  void TakePurchase(CustomerProfile& profile, const Event& event, EventTime watermark);
+  void ByLook(CustomerProfile& profile, EventTime due, const TurnFact& turn);
+  void FireLabels(CustomerProfile& profile, EventTime due);
+  EventTime LookDue(const CustomerProfile& profile) const {
+    if (!plan_.churn.on) return INT64_MAX;
+    const Buying* bought = profile.Bought();
+    return bought == nullptr ? INT64_MAX : NextLook(profile.hash, *bought);
+  }
+  EventTime NextLook(IdHash customer, const Buying& bought) const;
+  EventTime LabelDue(const CustomerProfile& profile) const;
   void OptOut(CustomerProfile& profile, const Event& event);
   void CampaignCost(CustomerProfile& profile, const Event& event);
   void Traits(CustomerProfile& profile, const Event& event);
@@ -75,7 +87,7 @@ class CustomerChange {
   Exposure& AddExposure(CustomerProfile& profile, const DecisionFact& fact, std::span<const float> x);
   void TellCap(CustomerProfile& profile, ChannelIndex channel, EventTime at, std::uint16_t used, bool tombstone);
   void SetNextDue(CustomerProfile& profile, EventTime cap_due) const;
-  EventTime TurnDue(const CustomerProfile& profile) const {
+  EventTime MoveDue(const CustomerProfile& profile) const {
     if (!turns_ || profile.place.micro == 0) return INT64_MAX;   // never told: nobody counts it
     return NextTurn(profile.hash, profile.place.time, plan_.segments.retell);
   }

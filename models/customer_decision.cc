@@ -7,6 +7,7 @@
 #include "models/deciding/explanation.h"
 #include "models/deciding/label_resolver.h"
 #include "models/domain/random.h"
+#include "models/learning/churn_model.h"
 #include "models/learning/segmenter.h"
 
 namespace offerstream {
@@ -27,6 +28,7 @@ CustomerDecision::CustomerDecision(std::shared_ptr<const CampaignPlan> plan, Fea
   channel_.resize(channels);
   raw_.resize(plan_->segments.size());
   needed_.resize(plan_->models());
+  if (plan_->churn.on) untaught_ = ChurnModel().View();
   Adopt({});
 }
 

@@ -60,8 +60,9 @@ class CustomerDecision {
   void CapFacts(const CustomerProfile& profile, const Event& event, std::vector<CapFact>& out) const;
   /// The customer's coordinates now; false when they are as last told or it was told within the hour. REQUIRES: Look.
   bool Move(const CustomerProfile& profile, const Event& event, Coordinates& out) const;
-  /// The customer's coordinates at its turn, whatever was told before. No Look needed.
-  void MoveAtTurn(const CustomerProfile& profile, EventTime at, Coordinates& out);
+  /// The customer's coordinates at its turn, whatever was told before, if `move`; if `look`, whether it will buy again and
+  /// its segment. No Look needed. REQUIRES: with `look` it has bought.
+  void SayAtTurn(const CustomerProfile& profile, EventTime at, bool move, bool look, TurnFact& out);
   /// Caps as they hold now (API). No Look needed.
   std::vector<CapState> Caps(const CustomerProfile& profile, EventTime at) const;
 
@@ -86,6 +87,7 @@ class CustomerDecision {
   };
   Place PlaceOf(const CustomerProfile& profile, EventTime at, std::vector<float>& z) const;
   Place PlaceAt(std::vector<float>& z) const;   // of raw_
+  float Buys(const Buying& bought, EventTime at) const;
   void MoveTo(std::span<const float> z, EventTime at, std::uint64_t founder, Coordinates& out) const;
   void SetCells(std::uint32_t segment);
   void Exclude(const CustomerProfile& profile, const Event& event, Decision& decision);
@@ -134,6 +136,7 @@ class CustomerDecision {
   std::vector<ModelIndex> births_;
   std::vector<std::uint8_t> needed_;   // by model: already in births_ once
   std::vector<float> annotate_z_;
+  ChurnView untaught_{};               // what is said of buying again before anything was learned
 };
 
 }  // namespace offerstream

@@ -6,6 +6,7 @@
 #include "models/deciding/explanation.h"
 #include "models/deciding/label_resolver.h"
 #include "models/domain/random.h"
+#include "models/learning/churn_model.h"
 #include "models/learning/segmenter.h"
 
 namespace offerstream {
@@ -36,9 +37,26 @@ bool CustomerDecision::Move(const CustomerProfile& profile, const Event& event, 
   return true;
 }
 
-void CustomerDecision::MoveAtTurn(const CustomerProfile& profile, EventTime at, Coordinates& out) {
-  PlaceOf(profile, at, annotate_z_);
-  MoveTo(annotate_z_, at, H64({profile.hash, static_cast<std::uint64_t>(at)}), out);
+void CustomerDecision::SayAtTurn(const CustomerProfile& profile, EventTime at, bool move, bool look, TurnFact& out) {
+  const Place place = PlaceOf(profile, at, annotate_z_);
+  if (move) {
+    MoveTo(annotate_z_, at, H64({profile.hash, static_cast<std::uint64_t>(at)}), out.move);
+  } else {
+    out.move.micro = 0;
+    out.move.time = at;
+    out.move.epoch = 0;
+    out.move.z.clear();
+  }
+  if (!look) return;
+  out.segment = place.segment;
+  out.buys = Buys(*profile.Bought(), at);
+}
+
+float CustomerDecision::Buys(const Buying& bought, EventTime at) const {
+  constexpr double kLeast = 1e-6;
+  const ChurnModel::Features x = ChurnModel::Describe(bought.known, std::max(at, bought.known.last));
+  const double said = BuysWithin(models_.churn == nullptr ? untaught_ : *models_.churn, x);
+  return static_cast<float>(std::clamp(said, kLeast, 1 - kLeast));
 }
 
 void CustomerDecision::MoveTo(std::span<const float> z, EventTime at, std::uint64_t founder, Coordinates& out) const {

@@ -111,18 +111,19 @@ struct DecisionFold::Impl {
 // ---- Time --------------------------------------------------------------------------------------------------------------
 
 void DecisionFold::Impl::Fire(CustomerProfile& profile, FoldOutput& out) {
-  if (!change.IsTurn(profile)) return change.ByEarliestTimer(profile, nullptr);
+  const bool move = change.MoveIsDue(profile), look = change.LookIsDue(profile);
+  if (!move && !look) return change.ByEarliestTimer(profile, nullptr);
   TurnFact& turn = out.AddTurn(profile.hash);
-  decide.MoveAtTurn(profile, profile.next_due, turn.move);
-  change.ByEarliestTimer(profile, &turn.move);
+  decide.SayAtTurn(profile, profile.next_due, move, look, turn);
+  change.ByEarliestTimer(profile, &turn);
 }
 
 void DecisionFold::Impl::Refire(CustomerProfile& profile) {
-  if (!change.IsTurn(profile)) return change.ByEarliestTimer(profile, nullptr);
-  const Coordinates* known = recalled.Take(profile.next_due, profile.hash);
+  if (!change.MoveIsDue(profile) && !change.LookIsDue(profile)) return change.ByEarliestTimer(profile, nullptr);
+  const TurnFact* known = recalled.Take(profile.next_due, profile.hash);
   if (known != nullptr) return change.ByEarliestTimer(profile, known);
-  Coordinates unknown = profile.place.Told();   // told by turns_missing; here only time must go on
-  unknown.time = profile.next_due;
+  TurnFact unknown{.customer = profile.hash, .move = profile.place.Told()};   // told by turns_missing; here only time must go on
+  unknown.move.time = profile.next_due;
   change.ByEarliestTimer(profile, &unknown);
 }
 
@@ -320,6 +321,7 @@ void DecisionFold::Adopt(const AdoptedModels& models) {
   for (const auto& [model, view] : models.budgets) adopted[model] = view->version;
   impl_->book->Adopt(models.budgets);
   if (models.lift != nullptr) adopted[LiftModel()] = models.lift->version;
+  if (models.churn != nullptr) adopted[ChurnOwner()] = models.churn->version;
 }
 
 void DecisionFold::Apply(const Event& event, FoldOutput& out) {

@@ -45,6 +45,8 @@ TurnFact& FoldOutput::AddTurn(IdHash customer) {
   if (turn_count == turns.size()) turns.emplace_back();
   TurnFact& turn = turns[turn_count++];
   turn.customer = customer;
+  turn.buys = TurnFact::kNotLooked;
+  turn.segment = 0;
   return turn;
 }
 

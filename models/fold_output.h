@@ -38,11 +38,16 @@ struct RecordedFacts {
   EventFacts facts{};
 };
 
-/// Where a customer was told to be when its turn came although it had been silent (SegmentSpec::retell), ready for the
-/// journal; move.time is the turn.
+/// What models said of a customer when its turn came, silent or not, ready for the journal: where it is (SegmentSpec::retell)
+/// and whether it will buy again (ChurnSpec).
 struct TurnFact {
+  /// `buys` of a turn at which the customer was not looked at.
+  static constexpr float kNotLooked = -1;
+
   IdHash customer = 0;
-  Coordinates move{};
+  Coordinates move{};              ///< move.time is the turn; micro 0: it was not told where it is
+  float buys = kNotLooked;         ///< P(buys within the horizon)
+  std::uint32_t segment = 0;       ///< at the look; 0 = none
 };
 
 /// A timer a sweep fired: the observations of the batch from `row_begin` on are its (up to the next one's, or the event's).
@@ -77,7 +82,7 @@ struct FoldOutput {
   CapChange& AddCap(std::string_view customer_id);
   /// Appends facts of the event at `cause`.
   EventFacts& AddFacts(const Cause& cause);
-  /// Appends the fact of a customer's turn; `move` is of an earlier use. The reference holds until the next call.
+  /// Appends the fact of a customer's turn; `move` is of an earlier use, nothing else is. The reference holds until the next call.
   TurnFact& AddTurn(IdHash customer);
 };
 

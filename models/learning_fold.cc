@@ -6,13 +6,12 @@
 #include <map>
 
 #include "models/domain/bytes.h"
-#include "models/domain/fixed_math.h"
 #include "models/domain/random.h"
 #include "models/evaluating/lift_estimator.h"
 #include "models/learning/budget_owner.h"
 #include "models/learning/cap_curve.h"
-#include "models/learning/preference_model.h"
 #include "models/learning/segmenter.h"
+#include "models/plain_learner.h"
 #include "models/response_learner.h"
 
 namespace offerstream {
@@ -21,9 +20,8 @@ namespace {
 // First bytes of a saved model. These numbers are stored: add at the end, never renumber.
 // 1: before closed label intervals were counted; 2: before variants of features; both still read.
 constexpr std::uint8_t kSnapshotVersion = 3;
-enum class ModelKind : std::uint8_t { kResponse = 1, kCaps = 2, kSegments = 3, kFirstLift = 4, kLift = 5, kBudget = 6, kPreferences = 7 };
+enum class ModelKind : std::uint8_t { kResponse = 1, kCaps = 2, kSegments = 3, kFirstLift = 4, kLift = 5, kBudget = 6, kPreferences = 7, kChurn = 8 };
 
-constexpr double kNormal95 = 1.959963984540054;
 constexpr double kMsPerHour = 3'600'000.0;
 constexpr Duration kWindowDefault = 7 * 86'400'000LL;
 
@@ -33,6 +31,7 @@ ModelKind KindOf(std::string_view id) {
   if (id == "lift" || id.starts_with("lift/")) return ModelKind::kLift;
   if (id.starts_with("budget/")) return ModelKind::kBudget;
   if (id == "preferences") return ModelKind::kPreferences;
+  if (id == "churn") return ModelKind::kChurn;
   return ModelKind::kResponse;
 }
 
@@ -53,7 +52,7 @@ struct OwnedModel {
   std::unique_ptr<LiftEstimator> lift{};
   std::unique_ptr<Segmenter> segments{};
   std::unique_ptr<BudgetOwner> budget{};
-  std::unique_ptr<PreferenceModel> preferences{};
+  std::unique_ptr<PlainLearner> plain{};
 };
 
 /// What every model of a plan shares.
@@ -141,10 +140,8 @@ PublishedModel Frozen(const PlanFrame& frame, IdHash hash, const OwnedModel& mod
     auto view = std::make_shared<BudgetView>(model.budget->View());
     view->version = version;
     published.budget = std::move(view);
-  } else if (model.preferences) {
-    auto view = std::make_shared<PreferenceView>(model.preferences->View());
-    view->version = version;
-    published.preferences = std::move(view);
+  } else if (model.plain) {
+    model.plain->Freeze(version, published);
   }
   return published;
 }
@@ -189,8 +186,9 @@ Result<OwnedModel> Decode(const PlanFrame& frame, std::string_view id, std::uint
       frame.Configure(*model.budget, H64(id));
       break;
     case ModelKind::kPreferences:
-      model.preferences = std::make_unique<PreferenceModel>();
-      model.preferences->Restore(in);
+    case ModelKind::kChurn:
+      model.plain = PlainLearner::Of(id);
+      model.plain->Restore(in);
       break;
     case ModelKind::kSegments: {
       const std::string_view features = in.Text();
@@ -226,9 +224,7 @@ void Describe(const ResponseLearner& learner, ModelReport& report) {
   report.auc = score.Auc();
   report.coefficient_hash = learner.CoefficientHash();
   for (const ResponseLearner::Driver& driver : learner.Drivers()) {
-    const double m = driver.coefficient, se = driver.standard_error;
-    report.drivers.push_back({driver.feature, m, fixed::Exp(m), fixed::Exp(m - kNormal95 * se),
-                              fixed::Exp(m + kNormal95 * se), m / se});
+    AddDriver(driver.feature, driver.coefficient, driver.standard_error, report);
   }
 }
 
@@ -295,7 +291,8 @@ OwnedModel LearningFold::Impl::Make(std::string id) const {
       model.budget = std::make_unique<BudgetOwner>();
       frame.Configure(*model.budget, H64(model.id));
       break;
-    case ModelKind::kPreferences: model.preferences = std::make_unique<PreferenceModel>(); break;
+    case ModelKind::kPreferences:
+    case ModelKind::kChurn: model.plain = PlainLearner::Of(model.id); break;
   }
   return model;
 }
@@ -327,8 +324,7 @@ OwnedModel* LearningFold::Impl::Find(IdHash hash, ObservationKind kind) {
     }
     case ObservationKind::kCapRow: id = "caps"; break;
     case ObservationKind::kMove: id = "segments"; break;
-    case ObservationKind::kPreference: id = "preferences"; break;
-    default: return nullptr;
+    default: id = PlainLearner::OwnerOf(kind); break;
   }
   if (H64(id) != hash || (kind == ObservationKind::kMove && !frame.HasSegments())) return nullptr;
   return &models.emplace(hash, Make(std::move(id))).first->second;
@@ -378,7 +374,8 @@ void LearningFold::Apply(const Observation& row, std::span<const float> x, std::
     case ModelKind::kLift: impl_->ApplyLift(*model, row); break;
     case ModelKind::kSegments: impl_->ApplyMove(*model, row); break;
     case ModelKind::kBudget: model->budget->Apply(row, x); break;
-    case ModelKind::kPreferences: model->preferences->Apply(row); break;
+    case ModelKind::kPreferences:
+    case ModelKind::kChurn: model->plain->Apply(row, x); break;
   }
 }
 
@@ -410,7 +407,7 @@ void LearningFold::Save(IdHash hash, std::string& out) const {
   if (model.caps) model.caps->Save(writer);
   if (model.lift) model.lift->Save(writer);
   if (model.budget) model.budget->Save(writer);
-  if (model.preferences) model.preferences->Save(writer);
+  if (model.plain) model.plain->Save(writer);
   if (model.segments) {
     writer.Text(SegmentFeatures(*impl_->frame.plan));
     model.segments->Save(writer);
@@ -464,10 +461,7 @@ std::vector<ModelReport> LearningFold::Reports() const {
       report.observations = report.labels = model.budget->rows();
       report.rejected = model.budget->rejected();
     }
-    if (model.preferences) {
-      report.observations = report.labels = model.preferences->rows();
-      report.rejected = model.preferences->rejected();
-    }
+    if (model.plain) model.plain->Describe(report);
     if (model.lift) {
       report.observations = report.labels = model.lift->rows();
       report.positives = model.lift->converted();

@@ -21,7 +21,7 @@ class Segmenter;
 /// One model as published: exactly one of the views is set.
 struct PublishedModel {
   IdHash model = 0;
-  std::string id{};                 ///< "offer/outcome", "caps", "segments", "lift", "lift/campaign", "budget/id", "preferences"
+  std::string id{};                 ///< "offer/outcome", "caps", "segments", "lift", "lift/campaign", "budget/id", "preferences", "churn"
   std::uint64_t version = 0;      ///< next observations offset: the snapshot contains every observation below it
   std::shared_ptr<const ResponseView> response{};
   std::shared_ptr<const CapView> caps{};
@@ -29,6 +29,7 @@ struct PublishedModel {
   std::shared_ptr<const LiftView> lift{};
   std::shared_ptr<const BudgetView> budget{};
   std::shared_ptr<const PreferenceView> preferences{};
+  std::shared_ptr<const ChurnView> churn{};
 };
 
 /// What the operator sees of a model (metrics, API).

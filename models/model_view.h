@@ -163,6 +163,21 @@ struct PreferenceView {
   std::vector<Segment> segments{};             ///< ordered by segment; everybody first
 };
 
+/// Who buys again: what is said of a customer at its turn, how good that was, and what is at risk.
+struct ChurnView {
+  std::uint64_t version = 0;
+  std::vector<double> mean{}, covariance{};    ///< of ChurnModel's coefficients; row-major
+  std::int64_t labels = 0, bought = 0;         ///< looks whose horizon is over; those of customers who bought
+  double auc = 0.5, log_loss_ratio = 1, calibration_ratio = 1;  ///< of what was said at the looks
+  struct Segment {
+    std::uint32_t segment = 0;                 ///< stable id; 0: everybody
+    std::int64_t customers = 0;                ///< looked at within the last turn (28 d)
+    double leave = 0;                          ///< mean P(does not buy within the horizon)
+    double spend = 0, at_risk = 0;             ///< what they spend a year; sum of P(does not buy) times it; major units
+  };
+  std::vector<Segment> segments{};             ///< ordered by segment; everybody first
+};
+
 /// The views a decision fold uses now; missing ones are null. Immutable once adopted; shared between threads.
 struct AdoptedModels {
   std::vector<std::shared_ptr<const ResponseView>> responses{};  ///< by ModelIndex of the plan
@@ -173,6 +188,7 @@ struct AdoptedModels {
   /// By CampaignSpec::lift_model; for display alone: nothing is decided by them and no version is accounted.
   std::map<IdHash, std::shared_ptr<const LiftView>> campaign_lifts{};
   std::shared_ptr<const PreferenceView> preferences{};           ///< for display alone, too
+  std::shared_ptr<const ChurnView> churn{};
 };
 
 }  // namespace offerstream

@@ -19,15 +19,15 @@ class RecalledTurns {
   void Set(std::span<const TurnFact> facts) {
     missing_ = 0;
     turns_.clear();
-    for (const TurnFact& fact : facts) turns_.push_back({fact.move.time, fact.customer, &fact.move});
+    for (const TurnFact& fact : facts) turns_.push_back({fact.move.time, fact.customer, &fact});
     std::stable_sort(turns_.begin(), turns_.end(), Before);
   }
-  /// The customer's coordinates at the turn; null, and counted, when the journal knows of none. Each is given once, so that a
+  /// What was said of the customer at the turn; null, and counted, when the journal knows of none. Each is given once, so that a
   /// customer erased and known again in one transaction gets both of its own.
-  const Coordinates* Take(EventTime turn, IdHash customer) {
+  const TurnFact* Take(EventTime turn, IdHash customer) {
     const Turn wanted{turn, customer, nullptr};
     for (auto at = std::lower_bound(turns_.begin(), turns_.end(), wanted, Before); at != turns_.end() && !Before(wanted, *at); ++at) {
-      if (at->move != nullptr) return std::exchange(at->move, nullptr);
+      if (at->fact != nullptr) return std::exchange(at->fact, nullptr);
     }
     ++missing_;
     return nullptr;
@@ -39,7 +39,7 @@ class RecalledTurns {
   struct Turn {
     EventTime time = kNever;
     IdHash customer = 0;
-    const Coordinates* move = nullptr;   ///< null: taken
+    const TurnFact* fact = nullptr;   ///< null: taken
   };
   static bool Before(const Turn& a, const Turn& b) { return std::tie(a.time, a.customer) < std::tie(b.time, b.customer); }
 

@@ -56,6 +56,7 @@ class FeatureBuilder {
     }
     Block("products");
     Affinity();
+    Churn();
     Time();
     const bool segment = Bool("features.segment", plan_.segments.size() > 0);
     if (segment && plan_.segments.size() == 0)
@@ -134,6 +135,14 @@ class FeatureBuilder {
       Add({FeatureKind::kAffinity, Index(c), 0, 1.0 / static_cast<double>(categories), 0.25, "affinity=" + plan_.categories[c].id});
     }
     Block("affinity");
+  }
+
+  void Churn() {
+    if (!ReadBool(node_, "features.churn")) return;
+    if (!plan_.churn.on) return Wrong("churn", "nobody is looked at without a section churn");
+    Add({FeatureKind::kChurn, 0, 0, 0.5, 0.25, "churn"});
+    Add({FeatureKind::kChurn, 0, 1, 0, 1, "churn:missing"});
+    Block("churn");
   }
 
   void Time() {

@@ -65,6 +65,7 @@ class PlanBuilder {
     Consents();
     Attributes();
     Segments();
+    Churn();
     plan_->Index();
     Budgets();
     Offers();
@@ -168,6 +169,19 @@ class PlanBuilder {
       mistakes_.Add(PlaceOf(*segments, "features"), fmt::format("segments.features: more than {} numbers", kSegmentDimensionMax));
     }
     plan_->segments.k = static_cast<std::uint32_t>(ReadInteger(segments, "segments.k"));
+  }
+
+  // The section turns it on, empty or not.
+  void Churn() {
+    const YamlNode* churn = root_.Find("churn");
+    plan_->churn.on = churn != nullptr;
+    if (churn == nullptr) return;
+    plan_->churn.horizon = ReadDuration(churn, "churn.horizon");
+    plan_->churn.inactive_after = ReadDuration(churn, "churn.inactive_after");
+    for (const std::string& kind : ReadTexts(churn, "churn.purchases")) {
+      const EventKind bought = kind == "conversion" ? EventKind::kConversion : EventKind::kTransaction;
+      plan_->churn.purchase_kinds |= 1u << static_cast<unsigned>(bought);
+    }
   }
 
   // Declared attributes, then consent_CHANNEL for each channel: kept for the consent rule, never a feature.

@@ -58,6 +58,12 @@ class PlanWriter {
     Features();
     Line("segments: {{ features: [{}], k: {} }}", Segments(),
          plan_.segments.k == 0 ? "auto" : fmt::to_string(plan_.segments.k));
+    if (const ChurnSpec& c = plan_.churn; c.on) {
+      const auto counts = [&c](EventKind kind) { return (c.purchase_kinds >> static_cast<unsigned>(kind) & 1) != 0; };
+      const bool conversions = counts(EventKind::kConversion), transactions = counts(EventKind::kTransaction);
+      Line("churn: {{ horizon: {}, inactive_after: {}, purchases: [{}{}{}] }}", DurationText(c.horizon), DurationText(c.inactive_after),
+           conversions ? "conversion" : "", conversions && transactions ? ", " : "", transactions ? "transaction" : "");
+    }
     const LearningSpec& l = plan_.learning;
     Line(
         "learning: {{ half_life: {{ level: {}, slope: {} }}, race: true, variants: {{ half_lives: {}, variances: {}, features: [{}], "
@@ -184,6 +190,7 @@ class PlanWriter {
     Line("  profile: [{}]", profile);
     Line("  products: {}", Has(FeatureKind::kOwnsProduct));
     Line("  affinity: {}", plan_.affinity);
+    if (Has(FeatureKind::kChurn)) Line("  churn: true");
     Line("  time: {}", Has(FeatureKind::kWeekday) ? "week" : Has(FeatureKind::kHourSin) ? "hour" : "false");
     Line("  segment: {}", Has(FeatureKind::kSegmentSlot));
     Line("  channel: {}", Has(FeatureKind::kChannel));

@@ -146,6 +146,7 @@ struct Lockstep::Impl {
     }
     if (model.caps) adopted.caps = std::move(model.caps);
     if (model.segments) adopted.segments = std::move(model.segments);
+    if (model.churn) adopted.churn = std::move(model.churn);
     if (model.budget) adopted.budgets[model.model] = std::move(model.budget);
     if (model.lift && model.model == LiftModel()) adopted.lift = std::move(model.lift);
     else if (model.lift) adopted.campaign_lifts[model.model] = std::move(model.lift);

@@ -68,6 +68,13 @@ double NumberOf(const CustomerProfile& p, ProfileNumber number, EventTime at) {
   return 0;
 }
 
+double Leaves(const CustomerProfile& p, const FeatureSpec& f) {
+  const Buying* bought = p.Bought();
+  const bool looked = bought != nullptr && bought->looked != kNever;
+  if (f.level != 0) return looked ? 0 : 1;
+  return looked ? (1 - static_cast<double>(bought->buys) - f.centre) / f.scale : 0;
+}
+
 // Monday = 0; 1970-01-01 was a Thursday.
 std::uint32_t Weekday(EventTime at) {
   EventTime day = at / kDay - (at % kDay < 0 ? 1 : 0);
@@ -150,7 +157,7 @@ void FeatureMap::FillCustomer(const CustomerProfile& profile, const Event& event
                               std::span<const double, kProfileNumbers> numbers, std::span<float> x) {
   assert(x.size() == size());
   GatherAttributes(profile, event);
-  if (!affinity_.empty()) AffinityShares(std::span(profile.affinity.begin(), profile.affinity.size()), event.time, affinity_);
+  if (!affinity_.empty()) AffinityShares(profile.Affinity(), event.time, affinity_);
   const std::size_t minute = MinuteOfDay(event.time);
   const std::uint32_t weekday = Weekday(event.time);
   for (std::size_t j = 0; j < candidate_begin(); ++j) {
@@ -179,6 +186,7 @@ void FeatureMap::FillCustomer(const CustomerProfile& profile, const Event& event
         break;
       }
       case FeatureKind::kAffinity: v = (affinity_[f.index] - f.centre) / f.scale; break;
+      case FeatureKind::kChurn: v = Leaves(profile, f); break;
       case FeatureKind::kSegmentSlot: v = segment_slot == f.level; break;
       case FeatureKind::kHourSin: v = hour_sin_[minute]; break;
       case FeatureKind::kHourCos: v = hour_cos_[minute]; break;

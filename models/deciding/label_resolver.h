@@ -26,6 +26,8 @@ IdHash SegmentsModel();
 IdHash LiftModel();
 /// H64("preferences").
 IdHash PreferencesModel();
+/// H64("churn").
+IdHash ChurnOwner();
 
 /// Whether events can answer the outcome (click and conversion). Others only come with history and are never pending.
 constexpr bool Answerable(std::size_t outcome) { return outcome <= CampaignPlan::kConversion; }

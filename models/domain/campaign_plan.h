@@ -74,6 +74,7 @@ enum class FeatureKind : std::uint8_t {
   kOwnsProduct,       ///< 1 when product `index` is owned
   kSegmentSlot,       ///< 1 when the learned segment has slot `level`
   kAffinity,          ///< (share of category `index` among what the customer turned to - centre) / scale (affinity.h)
+  kChurn,             ///< level 0: (P(does not buy) as said at the last look - centre) / scale, 0 before one; 1: never looked at
   kHourSin, kHourCos, ///< time of day (UTC) on the circle
   kWeekday,           ///< 1 on weekday `level` (0 = Monday)
   kCurve,             ///< part `level` of curve `index` of the schema: what a straight line misses
@@ -288,6 +289,15 @@ struct SegmentSpec {
   std::size_t size() const { return features.size() + attributes.size(); }
 };
 
+/// Who is looked at for signs of leaving, and what counts as coming back.
+struct ChurnSpec {
+  bool on = false;
+  Duration horizon = Duration{91} * 86'400'000;         ///< bought within it after a look: not gone
+  Duration inactive_after = Duration{730} * 86'400'000; ///< after that long without a purchase nobody looks any more
+  std::uint32_t purchase_kinds = 0;                     ///< 1 << EventKind; deposits and withdrawals never count
+  Duration look_every = Duration{28} * 86'400'000;      ///< at each who bought; fixed: sums over a turn are over customers
+};
+
 struct CampaignPlan;
 /// What segments are made of, by dimension: profile numbers, then attributes.
 std::vector<std::string> SegmentNames(const CampaignPlan& plan);
@@ -311,6 +321,7 @@ struct CampaignPlan {
   std::vector<AttributeSpec> attributes{};
   FeatureSchema features{};
   SegmentSpec segments{};
+  ChurnSpec churn{};
   DecideSpec decide{};
   ExploreSpec explore{};
   ExperimentSpec experiment{};

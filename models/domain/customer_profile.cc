@@ -18,6 +18,7 @@ CustomerProfile::CustomerProfile(std::pmr::memory_resource* pool)
       attributes(pool),
       owned(pool),
       enrolments(pool),
+      habits(pool),
       place(pool) {}
 
 }  // namespace offerstream

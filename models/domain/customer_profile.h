@@ -5,7 +5,9 @@
 #include <cstdint>
 #include <cstring>
 #include <memory_resource>
+#include <span>
 
+#include "models/domain/buying.h"
 #include "models/domain/campaign_plan.h"
 #include "models/domain/channel_table.h"
 #include "models/domain/decayed_sums.h"
@@ -102,6 +104,17 @@ struct CategoryWeight {
   CategoryIndex category{};
 };
 
+/// What only some plans keep of a customer, each empty unless the plan asks for it.
+struct Habits {
+  PooledArray<CategoryWeight> affinity{};   ///< ordered by category (features.affinity)
+  PooledArray<Buying> buying{};             ///< one, once something was bought (churn)
+
+  static constexpr bool kMovesByBytes = true;
+  Habits() = default;
+  /// They draw from the pool.
+  explicit Habits(std::pmr::memory_resource* pool) : affinity(pool), buying(pool) {}
+};
+
 /// Arm not known any more (rows of the first version): the hash of the current plan says.
 inline constexpr std::uint8_t kArmUnknown = 0xff;
 
@@ -165,7 +178,7 @@ struct CustomerProfile {
   PooledArray<AttributeSlot> attributes;       ///< ordered by attribute index
   PooledArray<OwnedProduct> owned;             ///< ordered by product hash
   PooledArray<Enrolment> enrolments;           ///< open ones; the programme's first
-  PooledArray<CategoryWeight> affinity;        ///< ordered by category; empty unless the plan keeps it
+  PooledArray<Habits> habits;                  ///< at most one: what a plan does not ask for takes eight bytes in all
   EventTime first_seen = kNever, last_event = kNever;
   EventTime last_transaction = kNever, last_click = kNever;
   std::uint64_t enrolled_in = 0;     ///< bit per campaign of the plan it has ever been enrolled in; kInProgramme
@@ -183,6 +196,15 @@ struct CustomerProfile {
   const Enrolment* Programme() const {
     return enrolments.empty() || enrolments[0].campaign.known() ? nullptr : enrolments.data();
   }
+  /// The weights of categories; empty when there are none.
+  std::span<const CategoryWeight> Affinity() const {
+    return habits.empty() ? std::span<const CategoryWeight>{} : std::span(habits[0].affinity.begin(), habits[0].affinity.end());
+  }
+  /// What it bought; null when nothing is kept of that. Holds until habits change.
+  const Buying* Bought() const { return habits.empty() || habits[0].buying.empty() ? nullptr : habits[0].buying.data(); }
+  Buying* Bought() { return habits.empty() || habits[0].buying.empty() ? nullptr : habits[0].buying.data(); }
+  /// Its habits, from now on at hand. Hold until the next call on another array of them.
+  Habits& KeepHabits() { return habits.empty() ? habits.emplace_back() : habits[0]; }
   /// When the placement last had a decision; kNever.
   EventTime LastDecision(PlacementIndex placement) const {
     return placement.value < last_decision.size() ? last_decision[placement.value] : kNever;

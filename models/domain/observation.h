@@ -24,6 +24,9 @@ enum class ObservationKind : std::uint8_t {
   kSpend = 8,     ///< a budget's holder (segment) in a period (exposure): decisions (n), impressions (to), spent (value) and
                   ///< given back (delay) since the last one, Micros; wants more (instant); features = score per cost
   kPreference = 9,  ///< a customer acted (n: AffinityAction) on a product of a category (exposure: its hash)
+  kChurnRow = 10,   ///< a customer looked at did (y) or did not buy within the horizon; features = ChurnModel::Describe then;
+                    ///< probability: of buying, as said then. This kind and those after it: records of version 2
+  kChurnLook = 11,  ///< a customer was looked at: probability of buying; value: what it spends a year; n: orders
 };
 
 /// A customer's segment coordinates as last told to the segment owner.
@@ -42,7 +45,7 @@ struct MovePlaces {
 
 /// All kinds share one flat record; a kind uses the fields its comment names, the others stay at their defaults.
 struct Observation {
-  IdHash model = 0;              ///< H64 of the model id: "offer/outcome", "caps", "segments", "lift", "lift/campaign", "preferences"
+  IdHash model = 0;              ///< H64 of the model id: "offer/outcome", "caps", "segments", "lift", "lift/campaign", "preferences", "churn"
   EventTime time = kNever;       ///< event time of the label (when the interval or window closed, or the conversion came)
   std::uint64_t exposure = 0;    ///< Interval, Mature, CapRow: exposure id; LiftRow: bit per offer of the campaign converted on
   std::uint32_t x_begin = 0;     ///< Interval, Mature: features of decision time, in the batch's arena; Birth: the prior

@@ -44,18 +44,10 @@ ResponseModel Prior() {
 
 }  // namespace
 
-void BuyingProfile::Take(EventTime time, Money value) {
-  spent += value;
-  if (value <= 0) return;
-  if (orders == 0) first = time;
-  if (orders == 0 || DayOf(time) > DayOf(last)) ++orders;
-  last = std::max(last, time);
-}
-
-BuyingHistory BuyingProfile::History(EventTime now) const {
-  if (orders == 0) return {};
-  const std::int64_t start = DayOf(first);
-  return {orders - 1, static_cast<double>(DayOf(last) - start), static_cast<double>(std::max(DayOf(now), DayOf(last)) - start)};
+BuyingHistory HistoryOf(const BuyingProfile& profile, EventTime now) {
+  if (profile.orders == 0) return {};
+  const std::int64_t start = DayOf(profile.first), last = DayOf(profile.last);
+  return {profile.orders - 1, static_cast<double>(last - start), static_cast<double>(std::max(DayOf(now), last) - start)};
 }
 
 ChurnModel::ChurnModel() : model_(Prior()) {}
@@ -98,6 +90,28 @@ std::string_view ChurnModel::FeatureName(std::size_t j) {
 
 double ChurnModel::Buys(const Features& x) const { return fixed::Logistic(model_.Predict(x).Moderated()); }
 
+ChurnView ChurnModel::View() const {
+  ChurnView view;
+  for (std::size_t i = 0; i < kDimension; ++i) {
+    view.mean.push_back(model_.mean(i));
+    for (std::size_t j = 0; j < kDimension; ++j) view.covariance.push_back(model_.covariance(i, j));
+  }
+  return view;
+}
+
+double BuysWithin(const ChurnView& view, const ChurnModel::Features& x) {
+  constexpr std::size_t d = ChurnModel::kDimension;
+  assert(view.mean.size() == d && view.covariance.size() == d * d);
+  ResponseModel::Prediction said;
+  for (std::size_t i = 0; i < d; ++i) {
+    double gain = 0;
+    for (std::size_t j = 0; j < d; ++j) gain += view.covariance[i * d + j] * static_cast<double>(x[j]);
+    said.logit += view.mean[i] * static_cast<double>(x[i]);
+    said.variance += gain * static_cast<double>(x[i]);
+  }
+  return fixed::Logistic(said.Moderated());
+}
+
 void ChurnModel::Learn(const Features& x, bool bought, EventTime known) {
   const std::int64_t day = DayOf(known);
   if (day_ >= 0 && day > day_) model_.Drift(24.0 * static_cast<double>(day - day_), kHalfLives);
@@ -125,7 +139,7 @@ void ChurnLedger::Purchase(IdHash customer, EventTime time, Money value) {
   const auto [place, fresh] = customers_.try_emplace(customer);
   BuyingProfile& profile = place->second;
   const bool was_silent = profile.orders == 0 || now_ - profile.last > kSilentMost * kDay;
-  profile.Take(std::max(time, profile.last), value);
+  profile.Take(std::max(time, profile.last), value, value <= 0);
   if (was_silent && profile.orders > 0) looks_due_.try_emplace({NextLook(customer, now_), customer});
 }
 

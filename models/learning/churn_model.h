@@ -9,23 +9,17 @@
 #include <string_view>
 #include <tuple>
 
+#include "models/domain/buying.h"
 #include "models/domain/ids.h"
 #include "models/evaluating/progressive_score.h"
 #include "models/evaluating/purchase_model.h"
 #include "models/learning/response_model.h"
+#include "models/model_view.h"
 
 namespace offerstream {
 
-/// What is known of a customer's buying at some date. Purchases of one day are one order.
-struct BuyingProfile {
-  EventTime first = kNever, last = kNever;
-  std::int32_t orders = 0;
-  Money spent = 0;             ///< net of returns
-  /// Takes a purchase or, with a negative value, a return (which is no order). REQUIRES: time >= last.
-  void Take(EventTime time, Money value);
-  /// As the reference models see it, in whole days, at `now`.
-  BuyingHistory History(EventTime now) const;
-};
+/// A customer's buying as the reference models see it, in whole days, at `now`.
+BuyingHistory HistoryOf(const BuyingProfile& profile, EventTime now);
 
 /// P(buys again within the horizon): Bayesian logistic regression over recency, orders, age, gap between orders, basket
 /// and season (studies.md, "Churn"). Half-lives 26 weeks (level) and 52 weeks. One owner, not thread-safe.
@@ -45,6 +39,8 @@ class ChurnModel {
   /// Learns that a customer who looked like x did or did not buy; `known`: when that was clear.
   void Learn(const Features& x, bool bought, EventTime known);
   const ResponseModel& model() const { return model_; }
+  /// What is needed to predict: mean and covariance; nothing else is set.
+  ChurnView View() const;
 
   /// Appends the complete state.
   void Save(ByteWriter& out) const;
@@ -55,6 +51,9 @@ class ChurnModel {
   ResponseModel model_;
   std::int64_t day_ = -1;  // of the newest label
 };
+
+/// P(buys within the horizon) as the model the view is of says it, but for the last bits. Thread-safe. REQUIRES: a view of a ChurnModel.
+double BuysWithin(const ChurnView& view, const ChurnModel::Features& x);
 
 /// Every customer's buying, looked at every 28 days (each on a day of its own, by hash) while the stream runs, and what
 /// came of it `horizon` later. Offline: in memory, bounded by customers x (horizon / 28 d + 2). One owner.

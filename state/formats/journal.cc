@@ -10,7 +10,7 @@
 namespace offerstream {
 namespace {
 
-constexpr std::uint8_t kVersion = 2, kFirstWithTurns = 2;
+constexpr std::uint8_t kVersion = 3, kFirstWithTurns = 2, kFirstWithLooks = 3;
 // Header of a piece inside its frame: seq u64, number of the piece u32, last u8.
 constexpr std::size_t kPieceHeaderBytes = 13;
 // The least a turn takes: customer, micro-cluster and time of 8 bytes each, epoch of 4, a count.
@@ -71,6 +71,8 @@ void PutRecord(const CampaignPlan& plan, const JournalRecord& r, ByteWriter& out
   for (const TurnFact& turn : r.turns) {
     out.U64(turn.customer);
     SaveCoordinates(turn.move, out);
+    out.F32(turn.buys);
+    out.Varint(turn.segment);
   }
   out.Varint(r.records);
   out.Varint(r.decisions);
@@ -115,6 +117,9 @@ bool GetRecord(const CampaignPlan& plan, std::uint8_t version, ByteReader& in, J
   for (TurnFact& turn : r.turns) {
     turn.customer = in.U64();
     if (!LoadCoordinates(in, turn.move)) return false;
+    if (version < kFirstWithLooks) continue;
+    turn.buys = in.F32();
+    turn.segment = static_cast<std::uint32_t>(in.Varint());
   }
   r.records = in.Varint();
   r.decisions = in.Varint();

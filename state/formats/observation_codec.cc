@@ -11,7 +11,11 @@
 namespace offerstream {
 namespace {
 
-constexpr std::uint8_t kVersion = 1;
+// A record is of the first version that has its kinds: what is not used does not keep anybody from going back. All rows of
+// a model are of kinds of one version.
+constexpr std::uint8_t kVersion = 2, kFirstVersion = 1;
+constexpr std::uint8_t VersionOf(ObservationKind kind) { return kind < ObservationKind::kChurnRow ? kFirstVersion : kVersion; }
+constexpr ObservationKind kLastKind[] = {ObservationKind::kPreference, ObservationKind::kChurnLook};   // by version
 
 // A row says by these bits which fields differ from their defaults; only those follow, in the order of the bits. A field
 // is never lost because its kind "should not" use it, and an unused one costs nothing. Stored: add at the end.
@@ -180,8 +184,8 @@ std::size_t RowBytes(const Observation& o) {
 // Reads one record's rows into a batch.
 class Reader {
  public:
-  Reader(const CampaignPlan& plan, std::string_view payload, ObservationBatch& batch)
-      : plan_(plan), in_(payload), batch_(batch) {}
+  Reader(const CampaignPlan& plan, const Frame& frame, ObservationBatch& batch)
+      : plan_(plan), in_(frame.payload), batch_(batch), last_kind_(static_cast<std::uint8_t>(kLastKind[frame.version - 1])) {}
 
   bool Rows() {
     const IdHash model = in_.U64();
@@ -215,7 +219,7 @@ class Reader {
   void Row(Observation& o, std::uint64_t& previous_time) {
     const std::uint8_t kind = in_.U8();
     const std::uint64_t fields = in_.Varint();
-    if (kind < 1 || kind > static_cast<std::uint8_t>(ObservationKind::kPreference) || (fields & ~std::uint64_t{kKnownFields})) {
+    if (kind < 1 || kind > last_kind_ || (fields & ~std::uint64_t{kKnownFields})) {
       return in_.Fail();
     }
     o.kind = static_cast<ObservationKind>(kind);
@@ -263,6 +267,7 @@ class Reader {
   const CampaignPlan& plan_;
   ByteReader in_;
   ObservationBatch& batch_;
+  std::uint8_t last_kind_;
   std::array<std::uint16_t, 256> channel_ = None(), outcome_ = None();
 };
 
@@ -272,7 +277,7 @@ void EncodeObservations(const CampaignPlan& plan, const ObservationBatch& batch,
                         std::string& out) {
   assert(!rows.empty());
   const IdHash model = batch.rows[rows.front()].model;
-  const std::size_t begin = BeginFrame(FrameFormat::kObservations, kVersion, out);
+  const std::size_t begin = BeginFrame(FrameFormat::kObservations, VersionOf(batch.rows[rows.front()].kind), out);
   ByteWriter writer(out);
   writer.U64(model);
   Dictionary dictionary;
@@ -297,7 +302,7 @@ Status DecodeObservations(const CampaignPlan& plan, std::string_view bytes, Obse
   const Result<Frame> frame = OpenFrame(FrameFormat::kObservations, kVersion, bytes);
   if (!frame) return tl::unexpected<Error>(frame.error());
   const std::size_t rows = batch.rows.size(), floats = batch.arena.size();
-  if (!Reader(plan, frame->payload, batch).Rows()) {
+  if (!Reader(plan, *frame, batch).Rows()) {
     batch.rows.resize(rows);
     batch.arena.resize(floats);
     return Fail(Code::kCorrupt, "observations record");
@@ -306,7 +311,7 @@ Status DecodeObservations(const CampaignPlan& plan, std::string_view bytes, Obse
 }
 
 void EncodeControl(std::uint32_t epoch, std::string_view plan_text, std::string& out) {
-  const std::size_t begin = BeginFrame(FrameFormat::kControl, kVersion, out);
+  const std::size_t begin = BeginFrame(FrameFormat::kControl, kFirstVersion, out);
   ByteWriter writer(out);
   writer.Varint(epoch);
   writer.Text(plan_text);
@@ -314,7 +319,7 @@ void EncodeControl(std::uint32_t epoch, std::string_view plan_text, std::string&
 }
 
 Result<ControlRecord> DecodeControl(std::string_view bytes) {
-  const Result<Frame> frame = OpenFrame(FrameFormat::kControl, kVersion, bytes);
+  const Result<Frame> frame = OpenFrame(FrameFormat::kControl, kFirstVersion, bytes);
   if (!frame) return tl::unexpected<Error>(frame.error());
   ByteReader in(frame->payload);
   ControlRecord record;

@@ -42,6 +42,7 @@ class Reader {
     if (groups & kOwned) Owned();
     if (groups & kEnrolments) Enrolments();
     if (groups & kAffinity) Affinity();
+    if (groups & kBuying) Bought();
     return in_.ok() && in_.AtEnd();
   }
 
@@ -282,7 +283,7 @@ class Reader {
   // A category the plan has dropped goes; the order is the plan's.
   void Affinity() {
     const std::size_t count = Count(13);
-    p_.affinity.reserve(count);
+    std::vector<CategoryWeight> known;
     for (std::size_t i = 0; i < count && in_.ok(); ++i) {
       const IdHash hash = in_.U64();
       CategoryWeight weight;
@@ -293,9 +294,35 @@ class Reader {
       if (!std::isfinite(weight.amount)) return in_.Fail();
       if (c == plan_.categories.size()) continue;
       weight.category = CategoryIndex(c);
-      p_.affinity.push_back(weight);
+      known.push_back(weight);
     }
-    std::sort(p_.affinity.begin(), p_.affinity.end(), [](const CategoryWeight& a, const CategoryWeight& b) { return a.category < b.category; });
+    if (known.empty()) return;
+    std::sort(known.begin(), known.end(), [](const CategoryWeight& a, const CategoryWeight& b) { return a.category < b.category; });
+    p_.KeepHabits().affinity.assign(known.begin(), known.end());
+  }
+
+  // A plan that looks at nobody forgets it.
+  void Bought() {
+    Buying b(p_.habits.pool());
+    for (EventTime* t : {&b.known.first, &b.known.last, &b.after, &b.looked}) *t = GetTime(in_);
+    b.known.orders = static_cast<std::int32_t>(in_.Varint());
+    b.known.spent = in_.ZigZag();
+    b.buys = in_.F32();
+    const std::size_t count = Count(9);
+    b.looks.reserve(count);
+    for (std::size_t i = 0; i < count && in_.ok(); ++i) {
+      BuyingLook look;
+      look.time = GetTime(in_);
+      look.last = GetTime(in_);
+      look.orders = static_cast<std::int32_t>(in_.Varint());
+      look.spent = in_.ZigZag();
+      look.buys = in_.F32();
+      look.bought = in_.Bool();
+      if (look.orders < 1 || !std::isfinite(look.buys) || (i > 0 && look.time < b.looks.back().time)) return in_.Fail();
+      b.looks.push_back(look);
+    }
+    if (b.known.orders < 1 || !std::isfinite(b.buys)) return in_.Fail();
+    if (plan_.churn.on) p_.KeepHabits().buying.push_back(std::move(b));
   }
 
   const CampaignPlan& plan_;

@@ -9,8 +9,9 @@
 
 namespace offerstream::profile_row {
 
-/// Newest version this program writes and reads.
-inline constexpr std::uint8_t kProfileVersion = 1;
+/// Newest version this program reads, and writes where a row holds what came with it; other rows and tombstones stay of
+/// version 1, so that who does not use it can go back to a program that does not know it.
+inline constexpr std::uint8_t kProfileVersion = 2, kFirstProfileVersion = 1;
 /// as_of stands before the compared body.
 inline constexpr std::size_t kAsOfBytes = 8;
 
@@ -39,8 +40,9 @@ enum Group : std::uint32_t {
   kOwned = 1u << 15,
   kEnrolments = 1u << 16,
   kAffinity = 1u << 17,
+  kBuying = 1u << 18,    // version 2
 };
-inline constexpr std::uint32_t kKnownGroups = (1u << 18) - 1;
+inline constexpr std::uint32_t kKnownGroups = (1u << 19) - 1;
 
 /// What follows of an experiment. Stored: add at the end, never renumber.
 enum EnrolmentPart : std::uint8_t {

@@ -67,6 +67,7 @@ class Writer {
     if (groups & kOwned) Owned();
     if (groups & kEnrolments) Enrolments();
     if (groups & kAffinity) Affinity();
+    if (groups & kBuying) Bought();
   }
 
  private:
@@ -88,7 +89,8 @@ class Writer {
     add(p_.truncated != 0, kTruncated);
     add(!p_.owned.empty(), kOwned);
     add((p_.enrolled_in & ~CustomerProfile::kInProgramme) != 0 || !p_.enrolments.empty(), kEnrolments);
-    add(!p_.affinity.empty(), kAffinity);
+    add(!p_.Affinity().empty(), kAffinity);
+    add(p_.Bought() != nullptr, kBuying);
     return groups;
   }
 
@@ -300,11 +302,28 @@ class Writer {
   }
 
   void Affinity() {
-    out_.Varint(p_.affinity.size());
-    for (const CategoryWeight& w : p_.affinity) {
+    out_.Varint(p_.Affinity().size());
+    for (const CategoryWeight& w : p_.Affinity()) {
       out_.U64(w.category.value < plan_.categories.size() ? plan_.categories[w.category.value].hash : 0);
       PutTime(out_, w.touched);
       out_.F32(w.amount);
+    }
+  }
+
+  void Bought() {
+    const Buying& b = *p_.Bought();
+    for (EventTime t : {b.known.first, b.known.last, b.after, b.looked}) PutTime(out_, t);
+    out_.Varint(static_cast<std::uint64_t>(b.known.orders));
+    out_.ZigZag(b.known.spent);
+    out_.F32(b.buys);
+    out_.Varint(b.looks.size());
+    for (const BuyingLook& look : b.looks) {
+      PutTime(out_, look.time);
+      PutTime(out_, look.last);
+      out_.Varint(static_cast<std::uint64_t>(look.orders));
+      out_.ZigZag(look.spent);
+      out_.F32(look.buys);
+      out_.Bool(look.bought);
     }
   }
 
@@ -325,14 +344,15 @@ class Writer {
 }  // namespace
 
 void EncodeProfile(const CampaignPlan& plan, const CustomerProfile& profile, TxnSeq as_of, std::string& out) {
-  const std::size_t begin = BeginFrame(FrameFormat::kProfile, kProfileVersion, out);
+  const std::uint8_t version = profile.Bought() != nullptr ? kProfileVersion : kFirstProfileVersion;
+  const std::size_t begin = BeginFrame(FrameFormat::kProfile, version, out);
   ByteWriter(out).U64(as_of);
   Writer(plan, profile, out).Body();
   EndFrame(begin, out);
 }
 
 void EncodeTombstone(TxnSeq as_of, std::string& out) {
-  const std::size_t begin = BeginFrame(FrameFormat::kTombstone, kProfileVersion, out);
+  const std::size_t begin = BeginFrame(FrameFormat::kTombstone, kFirstProfileVersion, out);
   ByteWriter(out).U64(as_of);
   EndFrame(begin, out);
 }

@@ -88,7 +88,7 @@ TEST(Churn, A29TheHazardComesCloseToTheTrueModelAndTheReferenceFits) {
       const BuyingHistory exact{static_cast<int>(weeks.size()) - 1, weeks.back() - weeks.front(), 52 - weeks.front()};
       ours.Add(ledger.model().Buys(ChurnModel::Describe(profile, at(52))), later, .3);
       true_model.Add(kTruth.Buys(exact, 13), later, .3);
-      const BuyingHistory days = profile.History(at(52));
+      const BuyingHistory days = HistoryOf(profile, at(52));
       counts.Add(days.repeats, static_cast<int>(days.last), static_cast<int>(days.age));
     }
     const Compared a = Judge(ours), b = Judge(true_model);

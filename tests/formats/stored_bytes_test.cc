@@ -164,22 +164,79 @@ TEST(StoredBytes, JournalPiecesOfVersion1) {
 TEST(StoredBytes, JournalPiecesOfVersion2) {
   const auto plan = samples::Plan();
   const JournalRecord sample = samples::Journal(*plan, 1, 4);
-  const std::vector<std::string> pieces = EncodeJournal(*plan, sample, 400);
   JournalReader reader;
   JournalRecord record;
-  for (std::size_t i = 0; i < pieces.size(); ++i) {
-    const std::string kept = Kept("journal-" + std::to_string(i), pieces[i], 2);
-    EXPECT_EQ(ToHex(pieces[i]), ToHex(kept));
-    const Result<bool> complete = reader.Add(*plan, kept, record);
+  for (std::size_t i = 0; i < 3; ++i) {
+    const Result<bool> complete = reader.Add(*plan, Kept("journal-" + std::to_string(i), "", 2), record);
     ASSERT_TRUE(complete);
-    EXPECT_EQ(*complete, i + 1 == pieces.size());
+    EXPECT_EQ(*complete, i == 2);
   }
   EXPECT_EQ(record.facts.size(), 4u);
   EXPECT_TRUE(record.takes_turns);
   ASSERT_EQ(record.turns.size(), 2u);
   EXPECT_EQ(record.turns[1].customer, sample.turns[1].customer);
   EXPECT_EQ(record.turns[1].move.z, sample.turns[1].move.z);
+  EXPECT_EQ(record.turns[1].buys, TurnFact::kNotLooked);   // nobody was looked at then
   EXPECT_EQ(record.decisions_digest, samples::Journal(*plan, 1, 4).decisions_digest);
+}
+
+TEST(StoredBytes, JournalPiecesOfVersion3) {
+  const auto plan = samples::Plan();
+  const JournalRecord sample = samples::Journal(*plan, 1, 4);
+  const std::vector<std::string> pieces = EncodeJournal(*plan, sample, 400);
+  JournalReader reader;
+  JournalRecord record;
+  for (std::size_t i = 0; i < pieces.size(); ++i) {
+    const std::string kept = Kept("journal-" + std::to_string(i), pieces[i], 3);
+    EXPECT_EQ(ToHex(pieces[i]), ToHex(kept));
+    const Result<bool> complete = reader.Add(*plan, kept, record);
+    ASSERT_TRUE(complete);
+    EXPECT_EQ(*complete, i + 1 == pieces.size());
+  }
+  ASSERT_EQ(record.turns.size(), 2u);
+  EXPECT_EQ(record.turns[0].buys, TurnFact::kNotLooked);
+  EXPECT_EQ(record.turns[1].move.z, sample.turns[1].move.z);
+  EXPECT_EQ(record.turns[1].buys, .75f);
+  EXPECT_EQ(record.turns[1].segment, 6u);
+  EXPECT_EQ(record.decisions_digest, sample.decisions_digest);
+}
+
+TEST(StoredBytes, ProfileRowsOfVersion2KnowWhatWasBought) {
+  const auto plan = samples::Plan();
+  plan->churn.on = true;
+  const CustomerProfile p = samples::Buyer(*plan, 7);
+  std::string now;
+  EncodeProfile(*plan, p, 5, now);
+  const std::string kept = Kept("profile-buyer", now, 2);
+  EXPECT_EQ(ToHex(now), ToHex(kept));
+  CustomerProfile q;
+  ASSERT_TRUE(DecodeProfile(*plan, kept, q));
+  ASSERT_NE(q.Bought(), nullptr);
+  EXPECT_EQ(q.Bought()->known.orders, 3);
+  EXPECT_EQ(q.Bought()->known.spent, -12'345);
+  ASSERT_EQ(q.Bought()->looks.size(), 2u);
+  EXPECT_TRUE(q.Bought()->looks[1].bought);
+  EXPECT_EQ(q.Bought()->looks[1].buys, .125f);
+  plan->churn.on = false;   // who looks at nobody forgets it
+  CustomerProfile forgotten;
+  ASSERT_TRUE(DecodeProfile(*plan, kept, forgotten));
+  EXPECT_EQ(forgotten.Bought(), nullptr);
+}
+
+TEST(StoredBytes, ObservationsOfVersion2TellWhoStopsBuying) {
+  const auto plan = samples::Plan();
+  const ObservationBatch batch = samples::ChurnRows();
+  const std::string now = samples::Encoded(*plan, batch), kept = Kept("churn-rows", now, 2);
+  EXPECT_EQ(ToHex(now), ToHex(kept));
+  ObservationBatch read;
+  ASSERT_TRUE(DecodeObservations(*plan, kept, read));
+  ASSERT_EQ(read.rows.size(), 2u);
+  EXPECT_EQ(read.rows[0].kind, ObservationKind::kChurnLook);
+  EXPECT_EQ(read.rows[0].value, 12'345);
+  EXPECT_EQ(read.rows[0].probability, .25);
+  EXPECT_EQ(read.rows[1].kind, ObservationKind::kChurnRow);
+  EXPECT_EQ(read.rows[1].y, 1);
+  EXPECT_EQ(read.arena, batch.arena);
 }
 
 }  // namespace

@@ -117,6 +117,17 @@ TEST_F(ReplayTest, WithEverythingRacingGivesTheSameBytesForAnyNumberOfShards) {
   EXPECT_NE(Bytes(In("dleader1")), Bytes(In("dpool1")));
 }
 
+// Seven weeks: most buyers are looked at, and of many the horizon is over; what was said of them is a feature of decisions.
+TEST_F(ReplayTest, LookingForSignsOfLeavingGivesTheSameBytesForAnyNumberOfShards) {
+  ASSERT_EQ(RunProgram("simulate --customers 150 --days 49 --seed 3 --keyed --out " + In("events").string()), 0);
+  const std::string churn = "--set churn.horizon=7d --set features.churn=true --set features.max=80";
+  for (const std::string shards : {"1", "4"}) {
+    ASSERT_EQ(Replay("events", shards, churn + " --shards " + shards + " --observation-partitions " + shards), 0);
+  }
+  for (const std::string file : {"d", "c", "m", "p"}) EXPECT_EQ(Bytes(In(file + "1")), Bytes(In(file + "4"))) << file;
+  EXPECT_NE(Bytes(In("m1")).find("\"id\":\"churn\""), std::string::npos);
+}
+
 struct Label {
   double p = 0;
   bool y = false;

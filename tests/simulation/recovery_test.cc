@@ -31,7 +31,7 @@ struct Script {
 
 // What came of it in the uninterrupted run.
 struct Outcome {
-  std::uint64_t records = 0, decided = 0, observations = 0, caps = 0;
+  std::uint64_t records = 0, decided = 0, observations = 0, caps = 0, looks = 0;
   std::string facts{};
   PartitionAccount account{};
 };
@@ -50,6 +50,7 @@ Outcome OutcomeOf(const CampaignPlan& plan, const DecisionFold& fold, const Fold
   o.decided = out.decided.value();
   o.observations = out.observations.rows.size();
   o.caps = out.cap_count;
+  o.looks = Rows(out, ObservationKind::kChurnLook);
   ByteWriter writer(o.facts);
   for (std::size_t i = 0; i < out.fact_count; ++i) out.facts[i].facts.Save(plan, writer);
   o.account = fold.account();
@@ -187,6 +188,7 @@ class CrashingRun {
     EXPECT_EQ(outcome.decided, expected.decided) << "seq " << seq;
     EXPECT_EQ(outcome.observations, expected.observations) << "seq " << seq;
     EXPECT_EQ(outcome.caps, expected.caps) << "seq " << seq;
+    EXPECT_EQ(outcome.looks, expected.looks) << "seq " << seq;
     EXPECT_EQ(outcome.account.frontier, expected.account.frontier) << "seq " << seq;
     if (Crash()) return false;
 

@@ -27,7 +27,7 @@ struct LiveRun {
   std::shared_ptr<const CampaignPlan> plan;
   EventScript script;
   std::vector<Txn> txns;
-  std::uint64_t decisions = 0, observations = 0, caps = 0, turns = 0;
+  std::uint64_t decisions = 0, observations = 0, caps = 0, turns = 0, looks = 0, labels = 0;
 };
 
 void FoldLive(std::uint64_t seed, LiveRun& run) {
@@ -71,6 +71,8 @@ void FoldLive(std::uint64_t seed, LiveRun& run) {
     run.turns += out.turn_count;
     run.decisions += out.decision_count;
     run.observations += out.observations.rows.size();
+    run.looks += Rows(out, ObservationKind::kChurnLook);
+    run.labels += Rows(out, ObservationKind::kChurnRow);
     run.caps += out.cap_count;
     txn.account = fold.account();
     for (const auto& [id, profile] : memory.customers()) txn.customers.emplace(id, *profile);
@@ -118,7 +120,7 @@ void Recover(const LiveRun& run, TxnSeq floor, Draws& draws) {
 }
 
 TEST(Refold, AnyFuzzyCheckpointAndTheFactsGiveTheLiveCustomers) {
-  std::uint64_t decisions = 0, observations = 0, caps = 0, turns = 0;
+  std::uint64_t decisions = 0, observations = 0, caps = 0, turns = 0, looks = 0, labels = 0;
   for (std::uint64_t seed = 1; seed <= 60; ++seed) {
     LiveRun run;
     FoldLive(seed, run);
@@ -126,6 +128,8 @@ TEST(Refold, AnyFuzzyCheckpointAndTheFactsGiveTheLiveCustomers) {
     observations += run.observations;
     caps += run.caps;
     turns += run.turns;
+    looks += run.looks;
+    labels += run.labels;
     Draws draws(seed, 3, 4, Purpose::kSimulation);
     for (int trial = 0; trial < 5; ++trial) {
       Recover(run, draws.Below(run.txns.size()), draws);
@@ -139,6 +143,8 @@ TEST(Refold, AnyFuzzyCheckpointAndTheFactsGiveTheLiveCustomers) {
   EXPECT_GT(observations, 1000u);
   EXPECT_GT(caps, 500u);
   EXPECT_GT(turns, 500u);
+  EXPECT_GT(looks, 500u);
+  EXPECT_GT(labels, 300u);
 }
 
 TEST(Refold, TheSameEventsGiveTheSameDigests) {

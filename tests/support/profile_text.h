@@ -40,7 +40,13 @@ inline std::string TextOf(const CustomerProfile& p) {
   FieldText t;
   t << "due" << p.next_due << " seen" << p.first_seen << p.last_event << p.last_transaction << p.last_click;
   t << "\nlift" << p.enrolled_in;
-  for (const CategoryWeight& w : p.affinity) t << "\naffinity" << w.category.value << w.touched << double{w.amount};
+  for (const CategoryWeight& w : p.Affinity()) t << "\naffinity" << w.category.value << w.touched << double{w.amount};
+  if (const Buying* b = p.Bought()) {
+    t << "\nbought" << b->known.first << b->known.last << b->known.spent << int{b->known.orders} << b->after << b->looked << double{b->buys};
+    for (const BuyingLook& l : b->looks) {
+      t << " look" << l.time << l.last << l.spent << int{l.orders} << double{l.buys} << int{l.bought};
+    }
+  }
   for (const Enrolment& e : p.enrolments) {
     t << "\nenrolled" << e.campaign.value << e.at << e.value << e.pre_value << e.cost << e.allocation << e.conversions << e.visits
       << int{e.arm};

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "models/learning/churn_model.h"
 #include "tests/support/fold_world.h"
 
 namespace offerstream {
@@ -25,6 +26,19 @@ inline CampaignPlan RandomPlan(Draws& draws) {
   plan.lateness = static_cast<Duration>(1 + draws.Below(4)) * 20 * kMinute;
   plan.dedup_horizon = static_cast<Duration>(1 + draws.Below(5)) * kDayLength;
   plan.segments.retell = static_cast<Duration>(1 + draws.Below(3)) * 8 * kHour;
+  plan.churn.on = true;
+  plan.churn.look_every = draws.Below(2) == 0 ? plan.segments.retell : 5 * kHour;   // at the same moment, or not
+  plan.churn.horizon = static_cast<Duration>(1 + draws.Below(30)) * kHour;
+  plan.churn.inactive_after = static_cast<Duration>(1 + draws.Below(40)) * 6 * kHour;
+  plan.churn.purchase_kinds = 1u << static_cast<unsigned>(EventKind::kConversion) | 1u << static_cast<unsigned>(EventKind::kTransaction);
+  for (const std::uint16_t level : {0, 1}) {   // last of the customer's own features, before those of the candidates
+    FeatureSpec f;
+    f.kind = FeatureKind::kChurn;
+    f.name = level == 0 ? "churn" : "churn:missing";
+    f.level = level;
+    const auto at = static_cast<std::ptrdiff_t>(plan.features.candidate_begin++);
+    plan.features.features.insert(plan.features.features.begin() + at, f);
+  }
   plan.Index();
   return plan;
 }
@@ -103,6 +117,12 @@ inline AdoptedModels RandomModels(const CampaignPlan& plan, Draws& draws, std::u
   segments->high = {10, 10};
   segments->macros = {{1, 0, .5, {draws.Normal(), 0}}, {2, 1, .5, {draws.Normal(), 1}}};
   models.segments = segments;
+  if (draws.Below(2) == 0) {
+    auto churn = std::make_shared<ChurnView>(ChurnModel().View());
+    churn->version = version;
+    for (double& mean : churn->mean) mean += .3 * draws.Normal();
+    models.churn = churn;
+  }
   return models;
 }
 

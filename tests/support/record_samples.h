@@ -59,6 +59,25 @@ inline ObservationBatch Observations(const CampaignPlan& plan, std::uint64_t see
   return batch;
 }
 
+/// What the owner of "churn" is told: a look, and one whose horizon is over.
+inline ObservationBatch ChurnRows() {
+  ObservationBatch batch;
+  batch.arena = {1, -0.5f, 0, 0.25f};
+  for (const ObservationKind kind : {ObservationKind::kChurnLook, ObservationKind::kChurnRow}) {
+    Observation& o = batch.rows.emplace_back();
+    o.kind = kind;
+    o.model = H64("churn");
+    o.time = 1'700'000'000'000;
+    o.probability = .25;
+  }
+  batch.rows[0].value = 12'345;
+  batch.rows[0].n = 3;
+  batch.rows[0].segment = 2;
+  batch.rows[1].y = 1;
+  batch.rows[1].x_size = 4;
+  return batch;
+}
+
 /// All rows of a batch as one record.
 inline std::string Encoded(const CampaignPlan& plan, const ObservationBatch& batch) {
   std::vector<std::uint32_t> rows(batch.rows.size());
@@ -111,6 +130,10 @@ inline JournalRecord Journal(const CampaignPlan& plan, std::uint64_t seed, std::
   r.decisions_digest = draws.Bits();
   for (std::size_t i = 0; i < facts / 2; ++i) {
     r.turns.push_back({draws.Bits(), {draws.Bits(), 1'699'999'000'000 + static_cast<EventTime>(i), {-0.25f, 3.0f}, 2}});
+  }
+  if (r.turns.size() > 1) {
+    r.turns[1].buys = 0.75f;
+    r.turns[1].segment = 6;
   }
   return r;
 }

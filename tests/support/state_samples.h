@@ -128,6 +128,18 @@ inline CustomerProfile Profile(const CampaignPlan& plan, std::uint64_t seed) {
   return p;
 }
 
+/// … who has bought and was looked at.
+inline CustomerProfile Buyer(const CampaignPlan& plan, std::uint64_t seed) {
+  CustomerProfile p = Profile(plan, seed);
+  Buying& bought = p.KeepHabits().buying.emplace_back();
+  bought.known = {1'600'000'000'000, 1'690'000'000'000, -12'345, 3};
+  bought.after = bought.looked = 1'695'000'000'000;
+  bought.buys = 0.125f;
+  bought.looks.push_back({1'693'000'000'000, 1'690'000'000'000, 700, 2, 0.5f, false});
+  bought.looks.push_back({1'695'000'000'000, 1'690'000'000'000, -12'345, 3, 0.125f, true});
+  return p;
+}
+
 /// A position after transaction `seq`.
 inline FoldPosition Position(TxnSeq seq) {
   FoldPosition p;

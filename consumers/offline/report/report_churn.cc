@@ -30,7 +30,7 @@ Reference FitReference(const ChurnLedger& ledger) {
   GammaGamma::Counts values;
   for (const auto& [id, profile] : ledger.customers()) {
     if (profile.orders == 0) continue;
-    const BuyingHistory h = profile.History(ledger.now());
+    const BuyingHistory h = HistoryOf(profile, ledger.now());
     counts.Add(h.repeats, static_cast<int>(h.last), static_cast<int>(h.age));
     if (profile.spent > 0) ++values[{profile.orders, profile.spent / profile.orders}];
   }
@@ -50,7 +50,7 @@ std::vector<Customer> Assess(const ChurnLedger& ledger, const Reference& referen
     c.orders = profile.orders;
     c.spent = static_cast<double>(profile.spent) * kMinorUnit;
     c.churn = 1 - ledger.model().Buys(ChurnModel::Describe(profile, ledger.now()));
-    const BuyingHistory h = profile.History(ledger.now());
+    const BuyingHistory h = HistoryOf(profile, ledger.now());
     c.alive = reference.buying.Alive(h);
     const double order = reference.value.Expected(profile.orders, std::max(0.0, c.spent / profile.orders));
     c.value = CustomerValue(reference.buying, h, order, kMargin, kYearlyDiscount, kMonthDays);

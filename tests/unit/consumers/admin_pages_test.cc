@@ -23,6 +23,7 @@ class OneCustomer final : public ServiceView {
     plan->offers.push_back({.id = "card", .campaign_id = "winter", .channels = {ChannelIndex(0)}, .value = 40, .goal = OutcomeIndex(1)});
     plan->attributes.push_back({.name = "job", .type = AttributeType::kCategory, .levels = {"clerk"}});
     plan->text = "app: \"x\"";
+    plan->churn.on = true;
     plan->Index();
     plan_ = plan;
     auto models = std::make_shared<AdoptedModels>();
@@ -33,6 +34,10 @@ class OneCustomer final : public ServiceView {
     auto segments = std::make_shared<SegmentView>();
     segments->macros.push_back({.id = 7, .slot = 2, .share = 1});
     models->segments = segments;
+    auto churn = std::make_shared<ChurnView>();
+    churn->version = 5;
+    churn->segments = {{0, 40, .25, 1000, 300}, {7, 10, .5, 200, 120}};
+    models->churn = churn;
     models_ = models;
   }
   std::shared_ptr<const CampaignPlan> plan() const override { return plan_; }
@@ -72,6 +77,12 @@ class OneCustomer final : public ServiceView {
     job.type = AttributeValue::Type::kText;
     job.text = plan_->attributes[0].level_hashes[0];
     view.profile.attributes.push_back({AttributeIndex(0), job});
+    Buying& bought = view.profile.KeepHabits().buying.emplace_back();
+    bought.known = {0, 86'400'000, 5000, 2};
+    bought.looked = 2 * 86'400'000;
+    bought.buys = .25f;
+    view.watermark = 90 * Duration{86'400'000};
+    view.profile.value = {0, 0, 100, 0};
     view.caps.push_back({ChannelIndex(0), 9, 3, CapSource::kLearned, kNever, 0});
     return view;
   }
@@ -104,6 +115,17 @@ TEST_F(AdminPages, CustomerShowsTextsThePlanKnowsAndCapsThatHold) {
   EXPECT_NE(reply.body.find("\"job\":\"clerk\""), std::string::npos) << reply.body;
   EXPECT_NE(reply.body.find("\"limit\":9,\"used\":3,\"remaining\":6,\"source\":\"learned\""), std::string::npos) << reply.body;
   EXPECT_EQ(Get("/api/v1/customers/bob").status, 404u);
+}
+
+TEST_F(AdminPages, ChurnTellsWhatIsAtRiskOfACustomerAndOfSegments) {
+  const std::string ann = Get("/api/v1/customers/ann").body, all = Get("/api/v1/churn").body, metrics = Get("/metrics").body;
+  // Half of the hundred is left after 90 days: 50 ln 2 / 90 d = 140.65 a year, three quarters of it at risk.
+  EXPECT_NE(ann.find("\"orders\":2,\"spent\":50,\"looked\":\"1970-01-03T00:00:00Z\",\"leave_probability\":0.75,\"spend_a_year\":140.6"), std::string::npos) << ann;
+  EXPECT_NE(ann.find("\"value_at_risk\":105.4"), std::string::npos) << ann;
+  EXPECT_NE(all.find("{\"segment\":7,\"customers\":10,\"leave_probability\":0.5,\"spend_a_year\":200,\"value_at_risk\":120}"), std::string::npos) << all;
+  EXPECT_NE(all.find("{\"segment\":null,\"customers\":40"), std::string::npos) << all;
+  EXPECT_NE(metrics.find("offerstream_churn_value_at_risk{segment=\"all\"} 300"), std::string::npos);
+  EXPECT_NE(metrics.find("offerstream_churn_leave_ratio{segment=\"7\"} 0.5"), std::string::npos);
 }
 
 TEST_F(AdminPages, ReadyzTellsWhyNot) {
@@ -151,7 +173,7 @@ TEST_F(AdminPages, DecisionsLimitIsChecked) {
 
 TEST_F(AdminPages, EveryPageIsWellFormedJson) {
   if (std::system("command -v python3 >/dev/null 2>&1") != 0) GTEST_SKIP() << "python3 is not installed";
-  for (const std::string path : {"/", "/livez", "/readyz", "/api/v1/customers/ann", "/api/v1/offers", "/api/v1/segments", "/api/v1/preferences", "/api/v1/caps",
+  for (const std::string path : {"/", "/livez", "/readyz", "/api/v1/customers/ann", "/api/v1/offers", "/api/v1/segments", "/api/v1/preferences", "/api/v1/churn", "/api/v1/caps",
                                  "/api/v1/models", "/api/v1/models/card/conversion/drivers", "/api/v1/experiments",
                                  "/api/v1/pipeline", "/api/v1/decisions", "/api/v1/config"}) {
     const std::string file = testing::TempDir() + "page.json";

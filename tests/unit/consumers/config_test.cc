@@ -5,6 +5,8 @@
 #include <fstream>
 #include <sstream>
 
+#include "models/domain/event.h"
+
 namespace offerstream {
 namespace {
 
@@ -107,6 +109,28 @@ TEST(Config, BudgetsAndExperimentsSurviveThePlansText) {
   EXPECT_EQ(plan.experiment.campaign_holdout.at("spring"), .25);
   EXPECT_EQ(plan.experiment.margin, .3);
   EXPECT_EQ(plan.experiment.planned, 5000);
+}
+
+TEST(Config, ASectionChurnTurnsItOnAndReadsBack) {
+  const auto off = ParseConfig(Minimal(), "c.yaml"), bare = ParseConfig(Minimal("churn:\n"), "c.yaml");
+  ASSERT_TRUE(off.config && bare.config);
+  EXPECT_FALSE(off.config->plan->churn.on);
+  EXPECT_EQ(off.config->plan->text.find("churn"), std::string::npos);
+  EXPECT_TRUE(bare.config->plan->churn.on);
+  EXPECT_EQ(bare.config->plan->churn.horizon, 91 * Duration{86'400'000});
+  const auto full = ParseConfig(Minimal("churn: { horizon: 28d, inactive_after: 365d, purchases: [transaction] }\nfeatures: { churn: true }\n"), "c.yaml");
+  ASSERT_TRUE(full.config) << full.errors.front().Text();
+  const auto again = ParseConfig(full.config->plan->text, "plan");
+  ASSERT_TRUE(again.config) << again.errors.front().Text();
+  const CampaignPlan& plan = *again.config->plan;
+  EXPECT_EQ(plan.text, full.config->plan->text);
+  EXPECT_EQ(plan.churn.horizon, 28 * Duration{86'400'000});
+  EXPECT_EQ(plan.churn.inactive_after, 365 * Duration{86'400'000});
+  EXPECT_EQ(plan.churn.purchase_kinds, 1u << static_cast<unsigned>(EventKind::kTransaction));
+  EXPECT_EQ(plan.features.epoch, full.config->plan->features.epoch);
+  const auto nobody = MistakesOf(Minimal("features: { churn: true }\n"));
+  ASSERT_EQ(nobody.size(), 1u);
+  EXPECT_NE(nobody[0].find("features.churn: nobody is looked at without a section churn"), std::string::npos) << nobody[0];
 }
 
 TEST(Config, YamlThatIsNoneIsAMistakeAtItsPlace) {

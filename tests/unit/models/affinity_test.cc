@@ -14,10 +14,10 @@ TEST(Affinity, SharesAddUpToOneAndAreEqualWhileNothingIsKnown) {
   std::vector<double> shares(4);
   AffinityShares({}, kStart, shares);
   EXPECT_DOUBLE_EQ(shares[2], .25);
-  TakeAffinity(p.affinity, CategoryIndex(3), AffinityAction::kCart, kStart);
-  TakeAffinity(p.affinity, CategoryIndex(1), AffinityAction::kView, kStart);
-  TakeAffinity(p.affinity, CategoryIndex(1), AffinityAction::kView, kStart - kAffinityHalfLife);   // late: half of it is left
-  AffinityShares(std::span(p.affinity.begin(), p.affinity.size()), kStart, shares);
+  TakeAffinity(p.KeepHabits().affinity, CategoryIndex(3), AffinityAction::kCart, kStart);
+  TakeAffinity(p.KeepHabits().affinity, CategoryIndex(1), AffinityAction::kView, kStart);
+  TakeAffinity(p.KeepHabits().affinity, CategoryIndex(1), AffinityAction::kView, kStart - kAffinityHalfLife);   // late: half of it is left
+  AffinityShares(p.Affinity(), kStart, shares);
   EXPECT_NEAR(shares[0] + shares[1] + shares[2] + shares[3], 1, 1e-12);
   EXPECT_NEAR(shares[1], (1.25 + 1.5) / 9.5, 1e-6);
   EXPECT_NEAR(shares[3], (1.25 + 3) / 9.5, 1e-6);
@@ -46,8 +46,8 @@ TEST(DecisionFold, AffinityFollowsWhatACustomerTurnsToAndIsAFeature) {
   Event& bought = w.script.Add(EventKind::kTransaction, "u1", kStart + 2 * kMinute);
   bought.product = ProductIndex(1);
   w.Apply(bought);
-  ASSERT_EQ(w.Of("u1").affinity.size(), 1u);
-  EXPECT_NEAR(static_cast<double>(w.Of("u1").affinity[0].amount), 7, 1e-3);
+  ASSERT_EQ(w.Of("u1").Affinity().size(), 1u);
+  EXPECT_NEAR(static_cast<double>(w.Of("u1").Affinity()[0].amount), 7, 1e-3);
   EXPECT_NEAR(static_cast<double>(w.Apply(w.script.Add(EventKind::kRequest, "u1", kStart + 3 * kMinute)).decisions[0].features[1]), 9.5 / 12, 1e-3);
   // After a half-life half of it is left.
   EXPECT_NEAR(static_cast<double>(w.Apply(w.script.Add(EventKind::kRequest, "u1", kStart + 30 * kDayLength)).decisions[0].features[1]), 6.0 / 8.5, 1e-3);

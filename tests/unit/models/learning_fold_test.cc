@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "models/domain/numeric_path.h"
+#include "models/learning/churn_model.h"
 #include "tests/unit/models/learning_worlds.h"
 
 namespace offerstream {
@@ -220,6 +221,42 @@ TEST(LearningFold, LiftIsTheDifferenceOfRatesWithItsInterval) {
   EXPECT_NEAR(lift->lift, .05, 1e-12);
   EXPECT_NEAR(lift->high - lift->low, 2 * 1.959964 * std::sqrt(.1 * .9 / 999 + .05 * .95 / 999), 1e-9);
   EXPECT_EQ(fold.Reports()[0].rejected, 1);
+}
+
+TEST(LearningFold, ChurnIsLearnedPublishedSavedAndReported) {
+  LearningFold straight(SmallPlan(5)), first(SmallPlan(5)), second(SmallPlan(5));
+  const auto feed = [](LearningFold& fold, int from, int to) {
+    BuyingProfile p;
+    p.Take(0, 1000, false);
+    for (int i = from; i < to; ++i) {
+      Observation row;
+      row.model = Model("churn");
+      row.time = (i + 91) * Duration{86'400'000};
+      row.probability = .4;
+      row.kind = i % 2 == 0 ? ObservationKind::kChurnLook : ObservationKind::kChurnRow;
+      row.value = 100 * i;
+      row.y = i % 3 == 0 ? 1.0f : 0.0f;
+      fold.Apply(row, ChurnModel::Describe(p, i * Duration{86'400'000}), static_cast<std::uint64_t>(i));
+    }
+  };
+  feed(straight, 0, 200);
+  feed(first, 0, 80);
+  ASSERT_TRUE(second.Restore("churn", 80, Saved(first, "churn")).has_value());
+  feed(second, 0, 200);
+  EXPECT_EQ(Saved(straight, "churn"), Saved(second, "churn"));
+  const auto published = straight.Publish(200);
+  ASSERT_EQ(published.size(), 1u);
+  ASSERT_NE(published[0].churn, nullptr);
+  EXPECT_EQ(published[0].churn->version, 200u);
+  EXPECT_EQ(published[0].churn->labels, 100);
+  const auto read = LearningFold::Read(*SmallPlan(5), "churn", 200, Saved(straight, "churn"));
+  ASSERT_TRUE(read.has_value());
+  EXPECT_EQ(read->churn->mean, published[0].churn->mean);
+  EXPECT_EQ(read->churn->segments[0].at_risk, published[0].churn->segments[0].at_risk);
+  const ModelReport report = straight.Reports().at(0);
+  EXPECT_EQ(report.labels, 100);
+  EXPECT_EQ(report.observations, 200);
+  EXPECT_EQ(report.drivers.size(), ChurnModel::kDimension - 1);
 }
 
 TEST(LearningFold, SegmentsOfOtherNumbersStartAnew) {

@@ -160,7 +160,7 @@ TEST(ProfileCodec, EveryFlippedBitAndEveryCutIsNoticed) {
 
 TEST(ProfileCodec, ANewerVersionIsRefusedAsSuch) {
   std::string bytes;
-  const std::size_t begin = BeginFrame(FrameFormat::kProfile, 2, bytes);
+  const std::size_t begin = BeginFrame(FrameFormat::kProfile, 3, bytes);
   bytes += "from the future";
   EndFrame(begin, bytes);
   CustomerProfile q;
@@ -182,21 +182,36 @@ TEST(ProfileCodec, AffinityComesBackAndFollowsItsCategoriesToAnotherPlan) {
   plan->Index();
   CustomerProfile p;
   p.id = "u1";
-  p.affinity.push_back({1'700'000'000'000, 2.5f, CategoryIndex(0)});
-  p.affinity.push_back({1'600'000'000'000, 0.125f, CategoryIndex(1)});
+  p.KeepHabits().affinity.push_back({1'700'000'000'000, 2.5f, CategoryIndex(0)});
+  p.KeepHabits().affinity.push_back({1'600'000'000'000, 0.125f, CategoryIndex(1)});
   CustomerProfile q, moved;
   ASSERT_TRUE(DecodeProfile(*plan, Encoded(*plan, p, 3), q));
-  ASSERT_EQ(q.affinity.size(), 2u);
-  EXPECT_EQ(q.affinity[0].touched, 1'700'000'000'000);
-  EXPECT_EQ(q.affinity[1].amount, 0.125f);
+  ASSERT_EQ(q.Affinity().size(), 2u);
+  EXPECT_EQ(q.Affinity()[0].touched, 1'700'000'000'000);
+  EXPECT_EQ(q.Affinity()[1].amount, 0.125f);
   EXPECT_EQ(Encoded(*plan, q, 3), Encoded(*plan, p, 3));
   plan->products[0].category = "loans";   // cards are gone; loans come first
   const std::string row = Encoded(*plan, p, 3);
   plan->Index();
   ASSERT_TRUE(DecodeProfile(*plan, row, moved));
-  ASSERT_EQ(moved.affinity.size(), 1u);
-  EXPECT_EQ(moved.affinity[0].category, CategoryIndex(0));
-  EXPECT_EQ(moved.affinity[0].amount, 0.125f);
+  ASSERT_EQ(moved.Affinity().size(), 1u);
+  EXPECT_EQ(moved.Affinity()[0].category, CategoryIndex(0));
+  EXPECT_EQ(moved.Affinity()[0].amount, 0.125f);
+}
+
+TEST(ProfileCodec, BuyingComesBackAndOnlyWhoBoughtHasARowOfVersion2) {
+  const auto plan = samples::Plan();
+  plan->churn.on = true;
+  const std::string plain = Encoded(*plan, samples::Profile(*plan, 3), 3), row = Encoded(*plan, samples::Buyer(*plan, 3), 3);
+  EXPECT_EQ(plain[1], 1);
+  EXPECT_EQ(row[1], 2);
+  CustomerProfile q;
+  ASSERT_TRUE(DecodeProfile(*plan, row, q));
+  EXPECT_EQ(Encoded(*plan, q, 3), row);
+  for (std::size_t cut = 0; cut < row.size(); ++cut) {
+    CustomerProfile damaged;
+    EXPECT_FALSE(DecodeProfile(*plan, std::string_view(row).substr(0, cut), damaged)) << cut;
+  }
 }
 
 }  // namespace

@@ -11,15 +11,15 @@ constexpr Duration kDay = 86'400'000;
 
 TEST(BuyingProfile, LinesOfOneDayAreOneOrderAndReturnsAreNone) {
   BuyingProfile p;
-  p.Take(10 * kDay, 500);
-  p.Take(10 * kDay + 5, 700);
-  p.Take(12 * kDay, -300);
+  p.Take(10 * kDay, 500, false);
+  p.Take(10 * kDay + 5, 700, false);
+  p.Take(12 * kDay, -300, true);
   EXPECT_EQ(p.orders, 1);
   EXPECT_EQ(p.spent, 900);
   EXPECT_EQ(p.last, 10 * kDay + 5);
-  p.Take(15 * kDay, 100);
+  p.Take(15 * kDay, 100, false);
   EXPECT_EQ(p.orders, 2);
-  const BuyingHistory h = p.History(20 * kDay);
+  const BuyingHistory h = HistoryOf(p, 20 * kDay);
   EXPECT_EQ(h.repeats, 1);
   EXPECT_EQ(h.last, 5);
   EXPECT_EQ(h.age, 10);
@@ -27,7 +27,7 @@ TEST(BuyingProfile, LinesOfOneDayAreOneOrderAndReturnsAreNone) {
 
 TEST(ChurnModel, SeasonIsACircleAndShares) {
   BuyingProfile p;
-  p.Take(0, 100);
+  p.Take(0, 100, false);
   for (int day = 0; day < 800; day += 13) {
     const auto x = ChurnModel::Describe(p, day * kDay);
     float season = 0;
@@ -40,7 +40,7 @@ TEST(ChurnModel, ContinuesFromItsSnapshot) {
   Draws draws(1, 1, 1, Purpose::kSimulation);
   ChurnModel model;
   BuyingProfile p;
-  p.Take(0, 100);
+  p.Take(0, 100, false);
   for (int i = 1; i < 300; ++i) model.Learn(ChurnModel::Describe(p, i * kDay), draws.Uniform() < .3, i * kDay);
   std::string bytes;
   ByteWriter out(bytes);
