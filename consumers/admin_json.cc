@@ -6,6 +6,7 @@
 #include "metrics/health.h"
 #include "models/domain/affinity.h"
 #include "models/domain/event_time.h"
+#include "models/domain/random.h"
 #include "models/domain/retention.h"
 
 namespace offerstream {
@@ -186,6 +187,20 @@ std::string ChurnJson(const CampaignPlan& plan, const AdoptedModels* models) {
                            s.segment == 0 ? "null" : fmt::to_string(s.segment), s.customers, Number(s.leave), Number(s.spend),
                            Number(s.at_risk));
       }));
+}
+
+std::string SimilarItemsJson(const CampaignPlan& plan, const AdoptedModels* models, std::string_view item) {
+  const ItemsView* view = models == nullptr ? nullptr : models->items.get();
+  const ItemsView::Item* known = view == nullptr ? nullptr : view->Find(H64(item));
+  if (known == nullptr) return {};
+  const auto name = [&](IdHash hash) {
+    const auto product = plan.product_by_hash.find(hash);
+    return product == plan.product_by_hash.end() ? fmt::format("\"#{:016x}\"", hash) : JsonText(plan.products[product->second.value].id);
+  };
+  return fmt::format("{{\"version\":{},\"item\":{},\"bought\":{},\"similar\":{}}}\n", view->version, JsonText(item), Number(known->bought),
+                     Array(known->similar, [&](const ItemsView::Similar& s) {
+                       return fmt::format("{{\"item\":{},\"similarity\":{},\"together\":{}}}", name(s.item), Number(s.similarity), Number(s.together));
+                     }));
 }
 
 std::string CapsJson(const CampaignPlan& plan, const AdoptedModels* models) {

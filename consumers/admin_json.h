@@ -16,6 +16,8 @@ std::string SegmentsJson(const CampaignPlan& plan, const AdoptedModels* models);
 std::string PreferencesJson(const CampaignPlan& plan, const AdoptedModels* models);
 /// Who is about to stop buying and what is at risk, of everybody and by segment; empty unless the plan looks (churn).
 std::string ChurnJson(const CampaignPlan& plan, const AdoptedModels* models);
+/// The items bought together with one, most similar first; empty text when nothing is known of it.
+std::string SimilarItemsJson(const CampaignPlan& plan, const AdoptedModels* models, std::string_view item);
 /// Learned impression curves per segment and channel.
 std::string CapsJson(const CampaignPlan& plan, const AdoptedModels* models);
 std::string ModelsJson(const LearnerView& learner);

@@ -77,6 +77,10 @@ void AddAdminPages(ServiceView& service, std::uint32_t metrics_max_offers, Admin
       [&service](const HttpRequest&) { return Json(PreferencesJson(*service.plan(), service.models().get())); });
   add("/api/v1/churn", "churn",
       [&service](const HttpRequest&) { return Json(ChurnJson(*service.plan(), service.models().get())); });
+  add("/api/v1/items/{}/similar", "similar", [&service](const HttpRequest& r) {
+    const std::string body = SimilarItemsJson(*service.plan(), service.models().get(), r.parts[0]);
+    return body.empty() ? ErrorReply(404, "Nothing is known of such an item; it is learned with a section items.") : Json(body);
+  });
   add("/api/v1/models", "models", [&service](const HttpRequest&) { return Json(ModelsJson(service.learner())); });
   add("/api/v1/models/{}/{}/drivers", "drivers", [&service](const HttpRequest& r) { return Drivers(service, r); });
   add("/api/v1/experiments", "experiments",

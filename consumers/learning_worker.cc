@@ -176,7 +176,12 @@ Status LearningWorker::PublishCaps(const CapView& caps, Owned& owned) {
   return {};
 }
 
-Status LearningWorker::PublishModels(std::int32_t partition, Owned& owned, std::vector<std::pair<std::string, std::string>>& rows) {
+/// What a restart reads again: everything not learned, and what is learned by models that were held back.
+std::uint64_t LearningWorker::FloorOf(const Owned& owned) {
+  return std::min(static_cast<std::uint64_t>(owned.next), owned.fold->HeldFrom());
+}
+
+Status LearningWorker::PublishModels(std::int32_t partition, Owned& owned, bool all, std::vector<std::pair<std::string, std::string>>& rows) {
   const auto version = static_cast<std::uint64_t>(owned.next);
   const auto send = [&](const std::string& key, std::string_view value) {
     return publisher_.Append({.topic = OutTopic::kModels, .partition = partition, .key = key, .value = value});
@@ -188,7 +193,7 @@ Status LearningWorker::PublishModels(std::int32_t partition, Owned& owned, std::
     if (Status sent = send(id, framed); !sent) return sent;
     rows.emplace_back(id, std::move(framed));
   }
-  for (const PublishedModel& model : owned.fold->Publish(version)) {
+  for (const PublishedModel& model : owned.fold->Publish(version, all)) {
     std::string body, framed;
     owned.fold->Save(model.model, body);
     EncodeModel(model.id, model.version, body, framed);
@@ -202,19 +207,20 @@ Status LearningWorker::PublishModels(std::int32_t partition, Owned& owned, std::
   }
   const std::string key = fmt::format("{}{}", kFloorModelPrefix, partition);
   text_.clear();
-  EncodeModel(key, version, {}, text_);
+  EncodeModel(key, FloorOf(owned), {}, text_);
   return send(key, text_);
 }
 
-Status LearningWorker::EndRound() {
+Status LearningWorker::EndRound(bool all) {
   round_began_ms_ = environment_.clock->SteadyMs();
   round_observations_ = 0;
   std::vector<std::vector<std::pair<std::string, std::string>>> rows(owned_.size());
   bool any = false;
   for (std::size_t p = 0; p < owned_.size(); ++p) {
-    if (!owned_[p].moved || owned_[p].fold == nullptr) continue;
+    if (owned_[p].fold == nullptr || (!owned_[p].moved && !(all && owned_[p].fold->HeldFrom() != UINT64_MAX))) continue;
+    owned_[p].moved = true;
     any = true;
-    if (Status sent = PublishModels(static_cast<std::int32_t>(p), owned_[p], rows[p]); !sent) return sent;
+    if (Status sent = PublishModels(static_cast<std::int32_t>(p), owned_[p], all, rows[p]); !sent) return sent;
   }
   if (!any) {
     Publish();
@@ -226,7 +232,7 @@ Status LearningWorker::EndRound() {
   for (std::size_t p = 0; p < owned_.size(); ++p) {
     Owned& owned = owned_[p];
     if (!owned.moved || owned.fold == nullptr || failed) continue;
-    failed = !environment_.store->WriteModels(static_cast<std::int32_t>(p), rows[p], static_cast<std::uint64_t>(owned.next));
+    failed = !environment_.store->WriteModels(static_cast<std::int32_t>(p), rows[p], FloorOf(owned));
     owned.moved = owned.control_moved = false;
   }
   if (failed) {
@@ -260,7 +266,7 @@ Status LearningWorker::Run(const std::atomic<bool>& stop) {
     started = false;
     std::this_thread::sleep_for(std::chrono::milliseconds(kRestartPauseMs));
   }
-  return stream_ == nullptr ? Status{} : EndRound();
+  return stream_ == nullptr ? Status{} : EndRound(true);
 }
 
 /// Records between what is learned and the end, over all partitions; -1 while one is unknown.

@@ -32,8 +32,8 @@ class LearningWorker {
   Status Turn(int wait_ms);
   /// Turns until `stop`, then ends the round.
   Status Run(const std::atomic<bool>& stop);
-  /// Publishes and stores what changed.
-  Status EndRound();
+  /// Publishes and stores what changed; `all`: what is held back as well.
+  Status EndRound(bool all = false);
 
   /// Numbers as of the last round. Any thread.
   LearnerView View() const;
@@ -55,8 +55,9 @@ class LearningWorker {
   Status LoadPublished(std::int32_t partition, StateStore::StoredModels& models);
   Status Configure(Owned& owned, std::string_view control);
   Status FoldRecord(const Record& record);
-  Status PublishModels(std::int32_t partition, Owned& owned, std::vector<std::pair<std::string, std::string>>& rows);
+  Status PublishModels(std::int32_t partition, Owned& owned, bool all, std::vector<std::pair<std::string, std::string>>& rows);
   Status PublishCaps(const CapView& caps, Owned& owned);
+  static std::uint64_t FloorOf(const Owned& owned);
   std::int64_t Lag() const;
   void Publish();
 

@@ -37,6 +37,7 @@ std::map<IdHash, std::size_t> IndexModels(const CampaignPlan& plan) {
 bool PlaceModel(const PublishedModel& model, const std::map<IdHash, std::size_t>& index, AdoptedModels& models) {
   if (Replace(model.caps, models.caps) || Replace(model.segments, models.segments)) return true;
   if (Replace(model.preferences, models.preferences) || Replace(model.churn, models.churn)) return true;
+  if (Replace(model.items, models.items)) return true;
   if (model.budget != nullptr) return Replace(model.budget, models.budgets[model.model]);
   if (model.lift != nullptr) {
     if (model.model == LiftModel()) return Replace(model.lift, models.lift);

@@ -6,6 +6,11 @@
 #include "models/learning/churn_model.h"
 
 namespace offerstream {
+namespace {
+
+std::int64_t DayOf(EventTime time) { return time >= 0 ? time / kDay : (time - kDay + 1) / kDay; }
+
+}  // namespace
 
 // The first turn after the last look, or after what made it worth looking; none once it has been silent for too long.
 EventTime CustomerChange::NextLook(IdHash customer, const Buying& bought) const {
@@ -37,6 +42,36 @@ void CustomerChange::TakePurchase(CustomerProfile& profile, const Event& event, 
     if (event.time > look.time && event.time <= look.time + plan_.churn.horizon) look.bought = true;
   }
   if (unwatched) bought->after = std::max(event.time, watermark);
+}
+
+// Whatever the event names, in the plan or not; else the product of the offer it names.
+void CustomerChange::TakeItem(CustomerProfile& profile, const Event& event) {
+  const bool returned = event.quantity < 0 || (event.has_value && event.value < 0);
+  if (returned || (plan_.items.purchase_kinds >> static_cast<unsigned>(event.kind) & 1) == 0) return;
+  IdHash item = event.product_hash;
+  if (item == 0 && event.offer.value < plan_.offers.size() && plan_.offers[event.offer.value].product.known()) {
+    item = plan_.products[plan_.offers[event.offer.value].product.value].hash;
+  }
+  if (item == 0) return;
+  PooledArray<RecentItem>& recent = profile.KeepHabits().recent;
+  recent.EraseIf([&](const RecentItem& i) { return event.time - i.time > kTogetherWithin; });
+  const bool began = recent.empty() || DayOf(event.time) > DayOf(recent.back().time);   // lines of a day are one order
+  const bool again = !TakeRecent(recent, item, event.time);
+  if (out_ == nullptr || (again && !began)) return;
+  Observation& row = out_->observations.rows.emplace_back();
+  row.kind = ObservationKind::kBasket;
+  row.model = ItemsOwner();
+  row.time = event.time;
+  row.exposure = item;
+  row.n = began ? 1 : 0;
+  row.y = again ? 1.0f : 0.0f;
+  if (again) return;
+  std::vector<float>& arena = out_->observations.arena;
+  row.x_begin = static_cast<std::uint32_t>(arena.size());
+  for (const RecentItem& i : recent) {
+    if (i.item != item) AppendItem(arena, i.item);
+  }
+  row.x_size = static_cast<std::uint32_t>(arena.size()) - row.x_begin;
 }
 
 void CustomerChange::ByLook(CustomerProfile& profile, EventTime due, const TurnFact& turn) {

@@ -350,6 +350,7 @@ void CustomerChange::Conversion(CustomerProfile& profile, const Event& event, Ev
   AddDecayed(profile.orders, 1, event.time);
   if (event.has_value) AddDecayed(profile.value, Major(event.value), event.time);
   if (plan_.churn.on) TakePurchase(profile, event, watermark);
+  if (plan_.items.on) TakeItem(profile, event);
   CountAnswer(profile, event, true);
 }
 
@@ -365,6 +366,7 @@ void CustomerChange::Transaction(CustomerProfile& profile, const Event& event, E
     AddDecayed(profile.orders, refund ? -1 : 1, event.time);
     AddDecayed(profile.value, amount, event.time);
     if (plan_.churn.on) TakePurchase(profile, event, watermark);
+    if (plan_.items.on) TakeItem(profile, event);
   }
   if (!refund) profile.last_transaction = std::max(profile.last_transaction, event.time);
   if (!refund && plan_.affinity) TakePreference(profile, event, nullptr, AffinityAction::kPurchase);

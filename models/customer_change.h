@@ -69,6 +69,7 @@ class CustomerChange {
   void Conversion(CustomerProfile& profile, const Event& event, EventTime watermark);
   void Transaction(CustomerProfile& profile, const Event& event, EventTime watermark);
   void TakePurchase(CustomerProfile& profile, const Event& event, EventTime watermark);
+  void TakeItem(CustomerProfile& profile, const Event& event);
   void ByLook(CustomerProfile& profile, EventTime due, const TurnFact& turn);
   void FireLabels(CustomerProfile& profile, EventTime due);
   EventTime LookDue(const CustomerProfile& profile) const {

@@ -20,7 +20,7 @@ namespace {
 // First bytes of a saved model. These numbers are stored: add at the end, never renumber.
 // 1: before closed label intervals were counted; 2: before variants of features; both still read.
 constexpr std::uint8_t kSnapshotVersion = 3;
-enum class ModelKind : std::uint8_t { kResponse = 1, kCaps = 2, kSegments = 3, kFirstLift = 4, kLift = 5, kBudget = 6, kPreferences = 7, kChurn = 8 };
+enum class ModelKind : std::uint8_t { kResponse = 1, kCaps = 2, kSegments = 3, kFirstLift = 4, kLift = 5, kBudget = 6, kPreferences = 7, kChurn = 8, kItems = 9 };
 
 constexpr double kMsPerHour = 3'600'000.0;
 constexpr Duration kWindowDefault = 7 * 86'400'000LL;
@@ -32,6 +32,7 @@ ModelKind KindOf(std::string_view id) {
   if (id.starts_with("budget/")) return ModelKind::kBudget;
   if (id == "preferences") return ModelKind::kPreferences;
   if (id == "churn") return ModelKind::kChurn;
+  if (id == "items") return ModelKind::kItems;
   return ModelKind::kResponse;
 }
 
@@ -47,6 +48,7 @@ struct OwnedModel {
   std::uint64_t version = 0;
   std::uint64_t contained = 0;   // offsets below it are inside the snapshot this fold continues from
   bool changed = false;
+  std::uint64_t changed_from = 0;   // the first offset since it was published; of a change
   std::unique_ptr<ResponseLearner> response{};
   std::unique_ptr<CapCurve> caps{};
   std::unique_ptr<LiftEstimator> lift{};
@@ -187,6 +189,7 @@ Result<OwnedModel> Decode(const PlanFrame& frame, std::string_view id, std::uint
       break;
     case ModelKind::kPreferences:
     case ModelKind::kChurn:
+    case ModelKind::kItems:
       model.plain = PlainLearner::Of(id);
       model.plain->Restore(in);
       break;
@@ -292,7 +295,8 @@ OwnedModel LearningFold::Impl::Make(std::string id) const {
       frame.Configure(*model.budget, H64(model.id));
       break;
     case ModelKind::kPreferences:
-    case ModelKind::kChurn: model.plain = PlainLearner::Of(model.id); break;
+    case ModelKind::kChurn:
+    case ModelKind::kItems: model.plain = PlainLearner::Of(model.id); break;
   }
   return model;
 }
@@ -366,6 +370,7 @@ void LearningFold::Apply(const Observation& row, std::span<const float> x, std::
   // Compared with what was restored, not with the last one: the observations of one record share its offset.
   if (offset < model->contained) return;
   model->version = std::max(model->version, offset + 1);
+  if (!model->changed) model->changed_from = offset;
   model->changed = true;
   switch (model->kind) {
     case ModelKind::kResponse: model->response->Apply(row, x); break;
@@ -375,18 +380,29 @@ void LearningFold::Apply(const Observation& row, std::span<const float> x, std::
     case ModelKind::kSegments: impl_->ApplyMove(*model, row); break;
     case ModelKind::kBudget: model->budget->Apply(row, x); break;
     case ModelKind::kPreferences:
-    case ModelKind::kChurn: model->plain->Apply(row, x); break;
+    case ModelKind::kChurn:
+    case ModelKind::kItems: model->plain->Apply(row, x); break;
   }
 }
 
-std::vector<PublishedModel> LearningFold::Publish(std::uint64_t version) {
+std::vector<PublishedModel> LearningFold::Publish(std::uint64_t version, bool all) {
   std::vector<PublishedModel> published;
   for (auto& [hash, model] : impl_->models) {
     if (!model.changed) continue;
+    if (model.plain && !all && !model.plain->Due() && version < model.changed_from + kHeldMost) continue;
     published.push_back(Frozen(impl_->frame, hash, model, version));
     model.changed = false;
+    if (model.plain) model.plain->Told();
   }
   return published;
+}
+
+std::uint64_t LearningFold::HeldFrom() const {
+  std::uint64_t from = UINT64_MAX;
+  for (const auto& [hash, model] : impl_->models) {
+    if (model.changed && model.plain) from = std::min(from, model.changed_from);
+  }
+  return from;
 }
 
 std::vector<PublishedModel> LearningFold::All(std::uint64_t version) const {

@@ -21,7 +21,7 @@ class Segmenter;
 /// One model as published: exactly one of the views is set.
 struct PublishedModel {
   IdHash model = 0;
-  std::string id{};                 ///< "offer/outcome", "caps", "segments", "lift", "lift/campaign", "budget/id", "preferences", "churn"
+  std::string id{};                 ///< "offer/outcome", "caps", "segments", "lift", "lift/campaign", "budget/id", "preferences", "churn", "items"
   std::uint64_t version = 0;      ///< next observations offset: the snapshot contains every observation below it
   std::shared_ptr<const ResponseView> response{};
   std::shared_ptr<const CapView> caps{};
@@ -30,6 +30,7 @@ struct PublishedModel {
   std::shared_ptr<const BudgetView> budget{};
   std::shared_ptr<const PreferenceView> preferences{};
   std::shared_ptr<const ChurnView> churn{};
+  std::shared_ptr<const ItemsView> items{};
 };
 
 /// What the operator sees of a model (metrics, API).
@@ -68,8 +69,13 @@ class LearningFold {
   /// dimension that does not fit is refused and counted (ModelReport.rejected). O(d^2).
   void Apply(const Observation& row, std::span<const float> x, std::uint64_t offset);
 
-  /// Models changed since the last call, frozen at `version` (the next observations offset), ordered by model id.
-  std::vector<PublishedModel> Publish(std::uint64_t version);
+  /// Models changed since the last call, frozen at `version` (the next observations offset), ordered by model id. One that is
+  /// large and has changed little is held back (PlainLearner::Due), unless `all` or for kHeldMost offsets already.
+  std::vector<PublishedModel> Publish(std::uint64_t version, bool all = false);
+  /// No observation at or above this offset has to be kept for models held back; UINT64_MAX: none is. A log read again from
+  /// here, over what was published, gives every model.
+  std::uint64_t HeldFrom() const;
+  static constexpr std::uint64_t kHeldMost = 20'000;
   /// Every model, as Publish; does not touch the changed marks.
   std::vector<PublishedModel> All(std::uint64_t version) const;
 

@@ -27,6 +27,11 @@ const BudgetView::Period* BudgetView::Find(EventTime begin) const {
   return nullptr;
 }
 
+const ItemsView::Item* ItemsView::Find(IdHash item) const {
+  const auto found = std::lower_bound(items.begin(), items.end(), item, [](const Item& i, IdHash wanted) { return i.item < wanted; });
+  return found != items.end() && found->item == item ? &*found : nullptr;
+}
+
 std::string_view Name(LiftVerdict verdict) {
   switch (verdict) {
     case LiftVerdict::kNothingYet: return "nothing_yet";

@@ -178,6 +178,24 @@ struct ChurnView {
   std::vector<Segment> segments{};             ///< ordered by segment; everybody first
 };
 
+/// What is bought together.
+struct ItemsView {
+  std::uint64_t version = 0;
+  struct Similar {
+    IdHash item = 0;
+    double similarity = 0, together = 0;       ///< together: decayed number of customers with both
+  };
+  struct Item {
+    IdHash item = 0;
+    double bought = 0;                         ///< decayed number of customers who bought it
+    std::vector<Similar> similar{};            ///< falling
+  };
+  std::vector<Item> items{};                   ///< ordered by item
+  std::int64_t purchases = 0, refused = 0;     ///< refused: of items there was no room for
+  /// Null when nothing is known of the item. O(log items).
+  const Item* Find(IdHash item) const;
+};
+
 /// The views a decision fold uses now; missing ones are null. Immutable once adopted; shared between threads.
 struct AdoptedModels {
   std::vector<std::shared_ptr<const ResponseView>> responses{};  ///< by ModelIndex of the plan
@@ -189,6 +207,7 @@ struct AdoptedModels {
   std::map<IdHash, std::shared_ptr<const LiftView>> campaign_lifts{};
   std::shared_ptr<const PreferenceView> preferences{};           ///< for display alone, too
   std::shared_ptr<const ChurnView> churn{};
+  std::shared_ptr<const ItemsView> items{};                      ///< for display alone
 };
 
 }  // namespace offerstream

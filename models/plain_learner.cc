@@ -6,6 +6,7 @@
 #include "models/domain/fixed_math.h"
 #include "models/domain/random.h"
 #include "models/learning/churn_learner.h"
+#include "models/learning/item_learner.h"
 #include "models/learning/preference_model.h"
 #include "models/learning_fold.h"
 
@@ -66,11 +67,29 @@ class Churn final : public PlainLearner {
   ChurnLearner learner_{};
 };
 
+class Items final : public PlainLearner {
+ public:
+  void Apply(const Observation& row, std::span<const float> x) override { learner_.Apply(row, x); }
+  void Freeze(std::uint64_t version, PublishedModel& to) const override { to.items = ViewOf(learner_, version); }
+  void Save(ByteWriter& out) const override { learner_.Save(out); }
+  void Restore(ByteReader& in) override { learner_.Restore(in); }
+  bool Due() const override { return learner_.Due(); }
+  void Told() override { learner_.Told(); }
+  void Describe(ModelReport& to) const override {
+    to.observations = to.labels = learner_.purchases();
+    to.rejected = learner_.rejected();
+  }
+
+ private:
+  ItemLearner learner_{};
+};
+
 }  // namespace
 
 std::unique_ptr<PlainLearner> PlainLearner::Of(std::string_view id) {
   if (id == "preferences") return std::make_unique<Preferences>();
   if (id == "churn") return std::make_unique<Churn>();
+  if (id == "items") return std::make_unique<Items>();
   return nullptr;
 }
 
@@ -79,6 +98,7 @@ std::string_view PlainLearner::OwnerOf(ObservationKind kind) {
     case ObservationKind::kPreference: return "preferences";
     case ObservationKind::kChurnRow:
     case ObservationKind::kChurnLook: return "churn";
+    case ObservationKind::kBasket: return "items";
     default: return {};
   }
 }

@@ -18,7 +18,7 @@ struct PublishedModel;
 class PlainLearner {
  public:
   virtual ~PlainLearner() = default;
-  /// An empty model of this id ("preferences", "churn"); null when the id is of another kind.
+  /// An empty model of this id ("preferences", "churn", "items"); null when the id is of another kind.
   static std::unique_ptr<PlainLearner> Of(std::string_view id);
   /// Who owns observations of the kind: the model's id; empty when it is none of these models.
   static std::string_view OwnerOf(ObservationKind kind);
@@ -31,6 +31,10 @@ class PlainLearner {
   virtual void Save(ByteWriter& out) const = 0;
   /// Fails the reader on damage.
   virtual void Restore(ByteReader& in) = 0;
+  /// Whether it has changed so much that it is worth a snapshot; its observations are kept for it until it is.
+  virtual bool Due() const { return true; }
+  /// It goes out as it is now.
+  virtual void Told() {}
   /// What the operator sees of it.
   virtual void Describe(ModelReport& to) const = 0;
 };

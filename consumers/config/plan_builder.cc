@@ -66,6 +66,7 @@ class PlanBuilder {
     Attributes();
     Segments();
     Churn();
+    Items();
     plan_->Index();
     Budgets();
     Offers();
@@ -178,10 +179,22 @@ class PlanBuilder {
     if (churn == nullptr) return;
     plan_->churn.horizon = ReadDuration(churn, "churn.horizon");
     plan_->churn.inactive_after = ReadDuration(churn, "churn.inactive_after");
-    for (const std::string& kind : ReadTexts(churn, "churn.purchases")) {
+    plan_->churn.purchase_kinds = PurchaseKinds(churn, "churn.purchases");
+  }
+
+  void Items() {
+    const YamlNode* items = root_.Find("items");
+    plan_->items.on = items != nullptr;
+    if (items != nullptr) plan_->items.purchase_kinds = PurchaseKinds(items, "items.purchases");
+  }
+
+  static std::uint32_t PurchaseKinds(const YamlNode* parent, std::string_view path) {
+    std::uint32_t kinds = 0;
+    for (const std::string& kind : ReadTexts(parent, path)) {
       const EventKind bought = kind == "conversion" ? EventKind::kConversion : EventKind::kTransaction;
-      plan_->churn.purchase_kinds |= 1u << static_cast<unsigned>(bought);
+      kinds |= 1u << static_cast<unsigned>(bought);
     }
+    return kinds;
   }
 
   // Declared attributes, then consent_CHANNEL for each channel: kept for the consent rule, never a feature.

@@ -59,11 +59,10 @@ class PlanWriter {
     Line("segments: {{ features: [{}], k: {} }}", Segments(),
          plan_.segments.k == 0 ? "auto" : fmt::to_string(plan_.segments.k));
     if (const ChurnSpec& c = plan_.churn; c.on) {
-      const auto counts = [&c](EventKind kind) { return (c.purchase_kinds >> static_cast<unsigned>(kind) & 1) != 0; };
-      const bool conversions = counts(EventKind::kConversion), transactions = counts(EventKind::kTransaction);
-      Line("churn: {{ horizon: {}, inactive_after: {}, purchases: [{}{}{}] }}", DurationText(c.horizon), DurationText(c.inactive_after),
-           conversions ? "conversion" : "", conversions && transactions ? ", " : "", transactions ? "transaction" : "");
+      Line("churn: {{ horizon: {}, inactive_after: {}, purchases: [{}] }}", DurationText(c.horizon), DurationText(c.inactive_after),
+           Purchases(c.purchase_kinds));
     }
+    if (plan_.items.on) Line("items: {{ purchases: [{}] }}", Purchases(plan_.items.purchase_kinds));
     const LearningSpec& l = plan_.learning;
     Line(
         "learning: {{ half_life: {{ level: {}, slope: {} }}, race: true, variants: {{ half_lives: {}, variances: {}, features: [{}], "
@@ -214,6 +213,13 @@ class PlanWriter {
     for (const CrossSpec& cross : plan_.features.crosses) {
       text += fmt::format("{}[{}, {}]", text.empty() ? "" : ", ", YamlScalar(plan_.features.features[cross.first].name),
                           YamlScalar(plan_.features.features[cross.second].name));
+    }
+    return text;
+  }
+  static std::string Purchases(std::uint32_t kinds) {
+    std::string text;
+    for (const EventKind kind : {EventKind::kConversion, EventKind::kTransaction}) {
+      if ((kinds >> static_cast<unsigned>(kind) & 1) != 0) text += fmt::format("{}{}", text.empty() ? "" : ", ", Name(kind));
     }
     return text;
   }

@@ -232,6 +232,10 @@ constexpr Setting kSettings[] = {
      "After this time without a purchase nobody looks any more."},
     {"churn.purchases", T::kTexts, "[conversion, transaction]", 1, 2, "conversion|transaction", false,
      "Kinds of events that are a purchase; deposits, withdrawals and what is given back never are."},
+    {"items", T::kSection, "", 0, 0, "", false,
+     "What is bought together: with this section the events' products are learned from; up to 50 a customer are remembered for 30 days."},
+    {"items.purchases", T::kTexts, "[conversion, transaction]", 1, 2, "conversion|transaction", false,
+     "Kinds of events that are a purchase; what is given back never is."},
 
     {"metrics", T::kSection, "", 0, 0, "", false, "Metrics."},
     {"metrics.max_offers", T::kInteger, "200", 1, kOffersMax, "", false,

@@ -10,7 +10,7 @@ namespace offerstream {
 namespace {
 
 const IdHash kCapsHash = H64("caps"), kSegmentsHash = H64("segments"), kLiftHash = H64("lift"),
-             kPreferencesHash = H64("preferences"), kChurnHash = H64("churn");
+             kPreferencesHash = H64("preferences"), kChurnHash = H64("churn"), kItemsHash = H64("items");
 
 Duration CutAge(Duration window, std::size_t cut) { return cut < CutsBelow(window) ? kLabelCuts[cut] : window; }
 
@@ -172,6 +172,7 @@ IdHash SegmentsModel() { return kSegmentsHash; }
 IdHash LiftModel() { return kLiftHash; }
 IdHash PreferencesModel() { return kPreferencesHash; }
 IdHash ChurnOwner() { return kChurnHash; }
+IdHash ItemsOwner() { return kItemsHash; }
 
 void OpenLabels(const CampaignPlan& plan, EventTime shown, Exposure& exposure) {
   exposure.shown = shown;

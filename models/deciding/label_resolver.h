@@ -28,6 +28,8 @@ IdHash LiftModel();
 IdHash PreferencesModel();
 /// H64("churn").
 IdHash ChurnOwner();
+/// H64("items").
+IdHash ItemsOwner();
 
 /// Whether events can answer the outcome (click and conversion). Others only come with history and are never pending.
 constexpr bool Answerable(std::size_t outcome) { return outcome <= CampaignPlan::kConversion; }

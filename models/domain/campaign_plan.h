@@ -298,6 +298,12 @@ struct ChurnSpec {
   Duration look_every = Duration{28} * 86'400'000;      ///< at each who bought; fixed: sums over a turn are over customers
 };
 
+/// Whether it is learned what is bought together, and from what.
+struct ItemSpec {
+  bool on = false;
+  std::uint32_t purchase_kinds = 0;                     ///< 1 << EventKind; of events that name a product
+};
+
 struct CampaignPlan;
 /// What segments are made of, by dimension: profile numbers, then attributes.
 std::vector<std::string> SegmentNames(const CampaignPlan& plan);
@@ -322,6 +328,7 @@ struct CampaignPlan {
   FeatureSchema features{};
   SegmentSpec segments{};
   ChurnSpec churn{};
+  ItemSpec items{};
   DecideSpec decide{};
   ExploreSpec explore{};
   ExperimentSpec experiment{};

@@ -17,6 +17,7 @@
 #include "models/domain/packed_features.h"
 #include "models/domain/pooled_array.h"
 #include "models/domain/pooled_text.h"
+#include "models/domain/recent_items.h"
 
 namespace offerstream {
 
@@ -108,11 +109,12 @@ struct CategoryWeight {
 struct Habits {
   PooledArray<CategoryWeight> affinity{};   ///< ordered by category (features.affinity)
   PooledArray<Buying> buying{};             ///< one, once something was bought (churn)
+  PooledArray<RecentItem> recent{};         ///< bought in the last 30 days, newest last (items)
 
   static constexpr bool kMovesByBytes = true;
   Habits() = default;
   /// They draw from the pool.
-  explicit Habits(std::pmr::memory_resource* pool) : affinity(pool), buying(pool) {}
+  explicit Habits(std::pmr::memory_resource* pool) : affinity(pool), buying(pool), recent(pool) {}
 };
 
 /// Arm not known any more (rows of the first version): the hash of the current plan says.
@@ -203,6 +205,10 @@ struct CustomerProfile {
   /// What it bought; null when nothing is kept of that. Holds until habits change.
   const Buying* Bought() const { return habits.empty() || habits[0].buying.empty() ? nullptr : habits[0].buying.data(); }
   Buying* Bought() { return habits.empty() || habits[0].buying.empty() ? nullptr : habits[0].buying.data(); }
+  /// What it bought of late (TakeRecent); empty when nothing is kept of that.
+  std::span<const RecentItem> Recent() const {
+    return habits.empty() ? std::span<const RecentItem>{} : std::span(habits[0].recent.begin(), habits[0].recent.end());
+  }
   /// Its habits, from now on at hand. Hold until the next call on another array of them.
   Habits& KeepHabits() { return habits.empty() ? habits.emplace_back() : habits[0]; }
   /// When the placement last had a decision; kNever.

@@ -27,6 +27,8 @@ enum class ObservationKind : std::uint8_t {
   kChurnRow = 10,   ///< a customer looked at did (y) or did not buy within the horizon; features = ChurnModel::Describe then;
                     ///< probability: of buying, as said then. This kind and those after it: records of version 2
   kChurnLook = 11,  ///< a customer was looked at: probability of buying; value: what it spends a year; n: orders
+  kBasket = 12,     ///< a customer bought an item (exposure: its hash); n: 1 when an order began; y: 1 when it had bought it in the
+                    ///< 30 days before; features = the other items of those days, kItemFloats each (AppendItem)
 };
 
 /// A customer's segment coordinates as last told to the segment owner.
@@ -45,7 +47,7 @@ struct MovePlaces {
 
 /// All kinds share one flat record; a kind uses the fields its comment names, the others stay at their defaults.
 struct Observation {
-  IdHash model = 0;              ///< H64 of the model id: "offer/outcome", "caps", "segments", "lift", "lift/campaign", "preferences", "churn"
+  IdHash model = 0;              ///< H64 of the model id: "offer/outcome", "caps", "segments", "lift", "lift/campaign", "preferences", "churn", "items"
   EventTime time = kNever;       ///< event time of the label (when the interval or window closed, or the conversion came)
   std::uint64_t exposure = 0;    ///< Interval, Mature, CapRow: exposure id; LiftRow: bit per offer of the campaign converted on
   std::uint32_t x_begin = 0;     ///< Interval, Mature: features of decision time, in the batch's arena; Birth: the prior

@@ -9,12 +9,15 @@
 namespace offerstream {
 namespace {
 
-constexpr Duration kTogetherWithin = 30 * kDay, kHalfLife = 90 * kDay;
+constexpr Duration kHalfLife = 90 * kDay;
 constexpr std::uint32_t kPairsADay = 500;
 constexpr double kShrink = 10, kG2Least = 10.83;
 constexpr double kUnitMost = 1e6;  // then all weights are made small again
 constexpr std::size_t kPopular = 1000;
 constexpr double kListGrowth = 1.01;
+// An item of which less than this is left (one purchase half a year ago) makes room for a new one, where looking for it is cheap.
+constexpr double kForgotten = 0.25;
+constexpr std::size_t kReplacedAmong = 4096;
 
 // k ln k, and 0 at 0.
 double Entropy(double k) { return k > 0 ? k * fixed::Log(k) : 0; }
@@ -32,15 +35,6 @@ bool Less(const ItemSimilarity::Similar& a, const ItemSimilarity::Similar& b) {
 }
 
 }  // namespace
-
-bool RecentItems::Take(IdHash item, EventTime time) {
-  const auto found = std::find_if(items_.begin(), items_.end(), [&](const Item& i) { return i.item == item; });
-  const bool fresh = found == items_.end() || time - found->time > kTogetherWithin;
-  if (found != items_.end()) items_.erase(found);
-  if (items_.size() == kMost) items_.erase(items_.begin());
-  items_.push_back({item, time});
-  return fresh;
-}
 
 void ItemSimilarity::Grow(EventTime time) {
   if (start_ == kNever) start_ = newest_ = time;
@@ -66,14 +60,15 @@ void ItemSimilarity::AddTogether(Item& item, std::uint32_t other) {
     return;
   }
   item.others.insert(at, {other, static_cast<float>(unit_)});
-  if (item.others.size() < 2 * kNeighbours) return;
+  const std::size_t kept = limits_.neighbours;
+  if (item.others.size() < 2 * kept) return;
   // Twice as many as are kept: the rarer half goes, so that making room costs next to nothing a pair.
   std::vector<float> counts;
   for (const Count& count : item.others) counts.push_back(count.together);
-  std::nth_element(counts.begin(), counts.begin() + kNeighbours, counts.end());
+  std::nth_element(counts.begin(), counts.begin() + static_cast<std::ptrdiff_t>(kept), counts.end());
   std::size_t ties = 0;  // of the count at the cut that stay
-  for (const float count : std::span(counts).subspan(kNeighbours)) ties += count == counts[kNeighbours];
-  const float cut = counts[kNeighbours];
+  for (const float count : std::span(counts).subspan(kept)) ties += count == counts[kept];
+  const float cut = counts[kept];
   std::erase_if(item.others, [&](const Count& count) {
     if (count.together != cut) return count.together < cut;
     if (ties == 0) return true;
@@ -104,24 +99,56 @@ void ItemSimilarity::KeepPopular(std::uint32_t item) {
   for (; at != popular_.begin() && items_[*(at - 1)].bought < items_[*at].bought; --at) std::iter_swap(at, at - 1);
 }
 
+// The place of an item's counts, made when there is room; null when there is none.
+std::uint32_t* ItemSimilarity::Place(IdHash item) {
+  const auto found = place_.find(item);
+  if (found != place_.end()) return &found->second;
+  if (items_.size() < limits_.items) {
+    items_.emplace_back().hash = item;
+    return &place_.emplace(item, static_cast<std::uint32_t>(items_.size() - 1)).first->second;
+  }
+  return Replace(item) ? &place_.find(item)->second : nullptr;
+}
+
+// The item takes the place of the one that was bought least, if that is as good as forgotten. O(items).
+bool ItemSimilarity::Replace(IdHash item) {
+  if (items_.size() > kReplacedAmong) return false;
+  const auto least = std::min_element(items_.begin(), items_.end(), [](const Item& a, const Item& b) { return a.bought < b.bought; });
+  if (least->bought >= kForgotten * unit_) return false;
+  const auto at = static_cast<std::uint32_t>(least - items_.begin());
+  for (Item& other : items_) {
+    const auto c = std::lower_bound(other.others.begin(), other.others.end(), at, [](const Count& x, std::uint32_t o) { return x.other < o; });
+    if (c != other.others.end() && c->other == at) other.others.erase(c);
+  }
+  std::erase(popular_, at);
+  place_.erase(least->hash);
+  *least = Item{};
+  least->hash = item;
+  place_.emplace(item, at);
+  return true;
+}
+
 void ItemSimilarity::Learn(const RecentItems& recent, IdHash item, EventTime time, bool new_order) {
+  earlier_.clear();
+  bool again = false;
+  for (const RecentItem& earlier : recent.items()) {
+    if (time - earlier.time > kTogetherWithin) continue;
+    if (earlier.item == item) again = true;
+    else earlier_.push_back(earlier.item);
+  }
+  Learn(earlier_, again, item, time, new_order);
+}
+
+void ItemSimilarity::Learn(std::span<const IdHash> earlier, bool again, IdHash item, EventTime time, bool new_order) {
   Grow(time);
   if (new_order) orders_ += unit_;
-  const auto [place, fresh] = place_.try_emplace(item, static_cast<std::uint32_t>(items_.size()));
-  if (fresh) {
-    if (items_.size() == kItemsMost) {
-      place_.erase(place);
-      ++refused_;
-      return;
-    }
-    items_.emplace_back();
-    items_.back().hash = item;
+  if (again) return;   // a customer's item counts once in 30 days, as one customer who has it
+  const std::uint32_t* place = Place(item);
+  if (place == nullptr) {
+    ++refused_;
+    return;
   }
-  const std::uint32_t own = place->second;
-  // A customer's item counts once in 30 days, as one customer who has it.
-  for (const RecentItems::Item& earlier : recent.items()) {
-    if (earlier.item == item && time - earlier.time <= kTogetherWithin) return;
-  }
+  const std::uint32_t own = *place;
   items_[own].bought += unit_;
   KeepPopular(own);
   const std::int64_t day = newest_ / kDay;
@@ -130,15 +157,14 @@ void ItemSimilarity::Learn(const RecentItems& recent, IdHash item, EventTime tim
     items_[i].day = day;
   };
   today(own);
-  for (const RecentItems::Item& earlier : recent.items()) {
-    if (earlier.item == item || time - earlier.time > kTogetherWithin) continue;
-    const auto other = place_.find(earlier.item);
-    if (other == place_.end()) continue;
+  for (const IdHash one : earlier) {
+    const auto other = place_.find(one);
+    if (other == place_.end() || other->second == own) continue;
     today(other->second);
     pairs_skipped_ += !Pair(own, other->second);
   }
   // A list moves little while its item's purchases grow by less than a hundredth.
-  if (items_[own].bought < kListGrowth * items_[own].bought_listed) return;
+  if (!limits_.lists || items_[own].bought < kListGrowth * items_[own].bought_listed) return;
   items_[own].listed = SimilarTo(items_[own]);
   items_[own].bought_listed = items_[own].bought;
 }
@@ -259,7 +285,7 @@ void ItemSimilarity::Save(ByteWriter& out) const {
 }
 
 void ItemSimilarity::Restore(ByteReader& in) {
-  *this = ItemSimilarity();
+  *this = ItemSimilarity(limits_);
   start_ = in.I64();
   newest_ = in.I64();
   unit_ = in.F64();
@@ -268,7 +294,7 @@ void ItemSimilarity::Restore(ByteReader& in) {
   pairs_skipped_ = in.I64();
   if (!(unit_ >= 1 && unit_ < kUnitMost) || !(orders_ >= 0) || newest_ < start_) in.Fail();
   const std::size_t items = in.Count(8 + 8 + 8 + 8 + 4 + 2);
-  if (items > kItemsMost) in.Fail();
+  if (items > limits_.items) in.Fail();
   for (std::size_t i = 0; i < items && in.ok(); ++i) {
     Item item;
     item.hash = in.U64();
@@ -285,7 +311,7 @@ void ItemSimilarity::Restore(ByteReader& in) {
     }
     const std::size_t listed = in.Count(24);
     for (std::size_t k = 0; k < listed; ++k) item.listed.push_back({in.U64(), in.F64(), in.F64()});
-    if (others >= 2 * kNeighbours || listed > kListed || !place_.try_emplace(item.hash, static_cast<std::uint32_t>(i)).second) in.Fail();
+    if (others >= 2 * limits_.neighbours || listed > kListed || !place_.try_emplace(item.hash, static_cast<std::uint32_t>(i)).second) in.Fail();
     items_.push_back(std::move(item));
   }
   const std::size_t popular = in.Count(4);
@@ -293,7 +319,7 @@ void ItemSimilarity::Restore(ByteReader& in) {
     popular_.push_back(in.U32());
     if (popular_.back() >= items) in.Fail();
   }
-  if (!in.ok()) *this = ItemSimilarity();
+  if (!in.ok()) *this = ItemSimilarity(limits_);
 }
 
 }  // namespace offerstream

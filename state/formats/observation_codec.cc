@@ -15,7 +15,7 @@ namespace {
 // a model are of kinds of one version.
 constexpr std::uint8_t kVersion = 2, kFirstVersion = 1;
 constexpr std::uint8_t VersionOf(ObservationKind kind) { return kind < ObservationKind::kChurnRow ? kFirstVersion : kVersion; }
-constexpr ObservationKind kLastKind[] = {ObservationKind::kPreference, ObservationKind::kChurnLook};   // by version
+constexpr ObservationKind kLastKind[] = {ObservationKind::kPreference, ObservationKind::kBasket};   // by version
 
 // A row says by these bits which fields differ from their defaults; only those follow, in the order of the bits. A field
 // is never lost because its kind "should not" use it, and an unused one costs nothing. Stored: add at the end.

@@ -43,6 +43,7 @@ class Reader {
     if (groups & kEnrolments) Enrolments();
     if (groups & kAffinity) Affinity();
     if (groups & kBuying) Bought();
+    if (groups & kRecent) Recent();
     return in_.ok() && in_.AtEnd();
   }
 
@@ -323,6 +324,15 @@ class Reader {
     }
     if (b.known.orders < 1 || !std::isfinite(b.buys)) return in_.Fail();
     if (plan_.churn.on) p_.KeepHabits().buying.push_back(std::move(b));
+  }
+
+  // … or of what is bought together.
+  void Recent() {
+    const std::size_t count = Count(9);
+    std::vector<RecentItem> recent(std::min(count, kRecentItemsMost));
+    if (count > kRecentItemsMost) return in_.Fail();
+    for (RecentItem& i : recent) i = {in_.U64(), GetTime(in_)};
+    if (plan_.items.on && !recent.empty() && in_.ok()) p_.KeepHabits().recent.assign(recent.begin(), recent.end());
   }
 
   const CampaignPlan& plan_;

@@ -41,8 +41,9 @@ enum Group : std::uint32_t {
   kEnrolments = 1u << 16,
   kAffinity = 1u << 17,
   kBuying = 1u << 18,    // version 2
+  kRecent = 1u << 19,    // version 2
 };
-inline constexpr std::uint32_t kKnownGroups = (1u << 19) - 1;
+inline constexpr std::uint32_t kKnownGroups = (1u << 20) - 1;
 
 /// What follows of an experiment. Stored: add at the end, never renumber.
 enum EnrolmentPart : std::uint8_t {

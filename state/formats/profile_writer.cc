@@ -68,6 +68,7 @@ class Writer {
     if (groups & kEnrolments) Enrolments();
     if (groups & kAffinity) Affinity();
     if (groups & kBuying) Bought();
+    if (groups & kRecent) Recent();
   }
 
  private:
@@ -91,6 +92,7 @@ class Writer {
     add((p_.enrolled_in & ~CustomerProfile::kInProgramme) != 0 || !p_.enrolments.empty(), kEnrolments);
     add(!p_.Affinity().empty(), kAffinity);
     add(p_.Bought() != nullptr, kBuying);
+    add(!p_.Recent().empty(), kRecent);
     return groups;
   }
 
@@ -327,6 +329,14 @@ class Writer {
     }
   }
 
+  void Recent() {
+    out_.Varint(p_.Recent().size());
+    for (const RecentItem& i : p_.Recent()) {
+      out_.U64(i.item);
+      PutTime(out_, i.time);
+    }
+  }
+
   // Of the programme's enrolment only that there was one outlives it.
   static EventTime EnrolledAt(const CustomerProfile& p) {
     if (const Enrolment* programme = p.Programme()) return programme->at;
@@ -344,7 +354,7 @@ class Writer {
 }  // namespace
 
 void EncodeProfile(const CampaignPlan& plan, const CustomerProfile& profile, TxnSeq as_of, std::string& out) {
-  const std::uint8_t version = profile.Bought() != nullptr ? kProfileVersion : kFirstProfileVersion;
+  const std::uint8_t version = profile.Bought() != nullptr || !profile.Recent().empty() ? kProfileVersion : kFirstProfileVersion;
   const std::size_t begin = BeginFrame(FrameFormat::kProfile, version, out);
   ByteWriter(out).U64(as_of);
   Writer(plan, profile, out).Body();

@@ -5,6 +5,7 @@
 #include <iterator>
 #include <string>
 
+#include "models/domain/recent_items.h"
 #include "tests/support/record_samples.h"
 
 namespace offerstream {
@@ -203,7 +204,7 @@ TEST(StoredBytes, JournalPiecesOfVersion3) {
 
 TEST(StoredBytes, ProfileRowsOfVersion2KnowWhatWasBought) {
   const auto plan = samples::Plan();
-  plan->churn.on = true;
+  plan->churn.on = plan->items.on = true;
   const CustomerProfile p = samples::Buyer(*plan, 7);
   std::string now;
   EncodeProfile(*plan, p, 5, now);
@@ -217,26 +218,33 @@ TEST(StoredBytes, ProfileRowsOfVersion2KnowWhatWasBought) {
   ASSERT_EQ(q.Bought()->looks.size(), 2u);
   EXPECT_TRUE(q.Bought()->looks[1].bought);
   EXPECT_EQ(q.Bought()->looks[1].buys, .125f);
-  plan->churn.on = false;   // who looks at nobody forgets it
+  ASSERT_EQ(q.Recent().size(), 2u);
+  EXPECT_EQ(q.Recent()[1].item, H64("lamp"));
+  EXPECT_EQ(q.Recent()[1].time, 1'690'000'000'000);
+  plan->churn.on = plan->items.on = false;   // who looks at nobody forgets it
   CustomerProfile forgotten;
   ASSERT_TRUE(DecodeProfile(*plan, kept, forgotten));
-  EXPECT_EQ(forgotten.Bought(), nullptr);
+  EXPECT_TRUE(forgotten.habits.empty());
 }
 
-TEST(StoredBytes, ObservationsOfVersion2TellWhoStopsBuying) {
+TEST(StoredBytes, ObservationsOfVersion2TellWhoStopsBuyingAndWhatIsBoughtTogether) {
   const auto plan = samples::Plan();
   const ObservationBatch batch = samples::ChurnRows();
-  const std::string now = samples::Encoded(*plan, batch), kept = Kept("churn-rows", now, 2);
+  const std::string now = samples::Encoded(*plan, batch), kept = Kept("observations", now, 2);
   EXPECT_EQ(ToHex(now), ToHex(kept));
   ObservationBatch read;
   ASSERT_TRUE(DecodeObservations(*plan, kept, read));
-  ASSERT_EQ(read.rows.size(), 2u);
+  ASSERT_EQ(read.rows.size(), 3u);
   EXPECT_EQ(read.rows[0].kind, ObservationKind::kChurnLook);
   EXPECT_EQ(read.rows[0].value, 12'345);
   EXPECT_EQ(read.rows[0].probability, .25);
   EXPECT_EQ(read.rows[1].kind, ObservationKind::kChurnRow);
   EXPECT_EQ(read.rows[1].y, 1);
+  EXPECT_EQ(read.rows[2].kind, ObservationKind::kBasket);
   EXPECT_EQ(read.arena, batch.arena);
+  IdHash item = 0;
+  ASSERT_TRUE(ReadItem(std::span<const float, kItemFloats>(read.Features(read.rows[2])), item));
+  EXPECT_EQ(item, 0xfedcba9876543210u);
 }
 
 }  // namespace

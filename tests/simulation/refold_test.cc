@@ -27,7 +27,7 @@ struct LiveRun {
   std::shared_ptr<const CampaignPlan> plan;
   EventScript script;
   std::vector<Txn> txns;
-  std::uint64_t decisions = 0, observations = 0, caps = 0, turns = 0, looks = 0, labels = 0;
+  std::uint64_t decisions = 0, observations = 0, caps = 0, turns = 0, looks = 0, labels = 0, baskets = 0;
 };
 
 void FoldLive(std::uint64_t seed, LiveRun& run) {
@@ -73,6 +73,7 @@ void FoldLive(std::uint64_t seed, LiveRun& run) {
     run.observations += out.observations.rows.size();
     run.looks += Rows(out, ObservationKind::kChurnLook);
     run.labels += Rows(out, ObservationKind::kChurnRow);
+    run.baskets += Rows(out, ObservationKind::kBasket);
     run.caps += out.cap_count;
     txn.account = fold.account();
     for (const auto& [id, profile] : memory.customers()) txn.customers.emplace(id, *profile);
@@ -120,7 +121,7 @@ void Recover(const LiveRun& run, TxnSeq floor, Draws& draws) {
 }
 
 TEST(Refold, AnyFuzzyCheckpointAndTheFactsGiveTheLiveCustomers) {
-  std::uint64_t decisions = 0, observations = 0, caps = 0, turns = 0, looks = 0, labels = 0;
+  std::uint64_t decisions = 0, observations = 0, caps = 0, turns = 0, looks = 0, labels = 0, baskets = 0;
   for (std::uint64_t seed = 1; seed <= 60; ++seed) {
     LiveRun run;
     FoldLive(seed, run);
@@ -130,6 +131,7 @@ TEST(Refold, AnyFuzzyCheckpointAndTheFactsGiveTheLiveCustomers) {
     turns += run.turns;
     looks += run.looks;
     labels += run.labels;
+    baskets += run.baskets;
     Draws draws(seed, 3, 4, Purpose::kSimulation);
     for (int trial = 0; trial < 5; ++trial) {
       Recover(run, draws.Below(run.txns.size()), draws);
@@ -145,6 +147,7 @@ TEST(Refold, AnyFuzzyCheckpointAndTheFactsGiveTheLiveCustomers) {
   EXPECT_GT(turns, 500u);
   EXPECT_GT(looks, 500u);
   EXPECT_GT(labels, 300u);
+  EXPECT_GT(baskets, 500u);
 }
 
 TEST(Refold, TheSameEventsGiveTheSameDigests) {

@@ -48,6 +48,8 @@ offers:
   - { id: gold-card, channels: [push, email], value: 90 }
 decide: { on: [request, click, conversion], min_interval: 10m, placements: [home] }
 learning: { adopt: never }
+churn: { horizon: 7d }
+items: {}
 )";
 
 /// Moves only when told.
@@ -87,8 +89,11 @@ void Feed(MemoryKafka& kafka, int events, int customers) {
         R"("type":"track","event":"Promotion Viewed","properties":{"offer_id":"savings-plus","channel":"email"}})",
         R"("type":"track","event":"Promotion Clicked","properties":{"offer_id":"gold-card","channel":"push"}})",
         R"("type":"track","event":"Order Completed","properties":{"revenue":12.5}})", R"("type":"identify","traits":{}})"};
-    const std::string event = R"({"messageId":"m)" + std::to_string(i) + R"(","userId":")" + customer + R"(","timestamp":")" + time + "\"," +
-                              kKinds[draws.Below(kKinds.size())];
+    std::string event = R"({"messageId":"m)" + std::to_string(i) + R"(","userId":")" + customer + R"(","timestamp":")" + time + "\"," +
+                        kKinds[draws.Below(kKinds.size())];
+    if (const std::size_t at = event.find("12.5"); at != std::string::npos) {
+      event.insert(at + 4, ",\"product_id\":\"item-" + std::to_string(i % 23) + "\"");
+    }
     auto& log = kafka.Log("events", static_cast<std::int32_t>(number % kPartitions));
     log.push_back({customer, event, false, false, {}});
     if (i % 37 == 0) log.push_back({customer, event, false, false, {}});
@@ -480,6 +485,7 @@ TEST_F(Shard, ALearnerThatStartedFromTheTopicStartsAgainFromItsStore) {
   const auto third = OpenMemoryStore();
   const auto from_topic = learn(*third, false), from_store = learn(*second, false);
   EXPECT_GT(from_store.first.size(), 4u);
+  EXPECT_EQ(from_store.first.count("items"), 1u);   // held back now and then
   EXPECT_EQ(from_store.first, from_topic.first);
   EXPECT_EQ(from_store.second, from_topic.second);
 }

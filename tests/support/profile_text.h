@@ -47,6 +47,7 @@ inline std::string TextOf(const CustomerProfile& p) {
       t << " look" << l.time << l.last << l.spent << int{l.orders} << double{l.buys} << int{l.bought};
     }
   }
+  for (const RecentItem& i : p.Recent()) t << "\nrecent" << i.item << i.time;
   for (const Enrolment& e : p.enrolments) {
     t << "\nenrolled" << e.campaign.value << e.at << e.value << e.pre_value << e.cost << e.allocation << e.conversions << e.visits
       << int{e.arm};

@@ -31,6 +31,7 @@ inline CampaignPlan RandomPlan(Draws& draws) {
   plan.churn.horizon = static_cast<Duration>(1 + draws.Below(30)) * kHour;
   plan.churn.inactive_after = static_cast<Duration>(1 + draws.Below(40)) * 6 * kHour;
   plan.churn.purchase_kinds = 1u << static_cast<unsigned>(EventKind::kConversion) | 1u << static_cast<unsigned>(EventKind::kTransaction);
+  plan.items = {true, plan.churn.purchase_kinds};
   for (const std::uint16_t level : {0, 1}) {   // last of the customer's own features, before those of the candidates
     FeatureSpec f;
     f.kind = FeatureKind::kChurn;
@@ -63,6 +64,7 @@ inline Event& RandomEvent(EventScript& script, Draws& draws, EventTime now, cons
     e.has_value = true;
     e.value = static_cast<Money>(draws.Below(10000)) - 1000;
     e.product = ProductIndex(draws.Below(2));
+    e.product_hash = 1 + draws.Below(80);   // more than are remembered
   }
   e.direction = static_cast<Direction>(draws.Below(3));
   e.failed = draws.Below(2) == 0;

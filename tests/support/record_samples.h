@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "models/domain/recent_items.h"
 #include "state/formats/codecs.h"
 #include "state/formats/journal.h"
 #include "tests/support/state_samples.h"
@@ -59,7 +60,7 @@ inline ObservationBatch Observations(const CampaignPlan& plan, std::uint64_t see
   return batch;
 }
 
-/// What the owner of "churn" is told: a look, and one whose horizon is over.
+/// Kinds of version 2: a look, one whose horizon is over, and a purchase (all of one model, as only a test has them).
 inline ObservationBatch ChurnRows() {
   ObservationBatch batch;
   batch.arena = {1, -0.5f, 0, 0.25f};
@@ -75,6 +76,15 @@ inline ObservationBatch ChurnRows() {
   batch.rows[0].segment = 2;
   batch.rows[1].y = 1;
   batch.rows[1].x_size = 4;
+  Observation& basket = batch.rows.emplace_back();
+  basket.kind = ObservationKind::kBasket;
+  basket.model = H64("churn");
+  basket.time = 1'700'000'000'500;
+  basket.exposure = 99;
+  basket.n = 1;
+  basket.x_begin = static_cast<std::uint32_t>(batch.arena.size());
+  basket.x_size = kItemFloats;
+  AppendItem(batch.arena, 0xfedcba9876543210u);
   return batch;
 }
 

@@ -136,6 +136,8 @@ inline CustomerProfile Buyer(const CampaignPlan& plan, std::uint64_t seed) {
   bought.after = bought.looked = 1'695'000'000'000;
   bought.buys = 0.125f;
   bought.looks.push_back({1'693'000'000'000, 1'690'000'000'000, 700, 2, 0.5f, false});
+  p.KeepHabits().recent.push_back({77, 1'689'000'000'000});
+  p.KeepHabits().recent.push_back({H64("lamp"), 1'690'000'000'000});
   bought.looks.push_back({1'695'000'000'000, 1'690'000'000'000, -12'345, 3, 0.125f, true});
   return p;
 }

@@ -38,6 +38,10 @@ class OneCustomer final : public ServiceView {
     churn->version = 5;
     churn->segments = {{0, 40, .25, 1000, 300}, {7, 10, .5, 200, 120}};
     models->churn = churn;
+    auto items = std::make_shared<ItemsView>();
+    items->version = 8;
+    items->items.push_back({H64("lamp"), 12, {{H64("bulb"), .5, 6}}});
+    models->items = items;
     models_ = models;
   }
   std::shared_ptr<const CampaignPlan> plan() const override { return plan_; }
@@ -128,6 +132,12 @@ TEST_F(AdminPages, ChurnTellsWhatIsAtRiskOfACustomerAndOfSegments) {
   EXPECT_NE(metrics.find("offerstream_churn_leave_ratio{segment=\"7\"} 0.5"), std::string::npos);
 }
 
+TEST_F(AdminPages, SimilarItemsOfOneThatIsKnownAndOfNone) {
+  const std::string body = Get("/api/v1/items/lamp/similar").body;
+  EXPECT_NE(body.find("\"item\":\"lamp\",\"bought\":12,\"similar\":[{\"item\":\"#"), std::string::npos) << body;
+  EXPECT_EQ(Get("/api/v1/items/chair/similar").status, 404u);
+}
+
 TEST_F(AdminPages, ReadyzTellsWhyNot) {
   EXPECT_EQ(Get("/readyz").status, 200u);
   service_.ready = false;
@@ -173,7 +183,7 @@ TEST_F(AdminPages, DecisionsLimitIsChecked) {
 
 TEST_F(AdminPages, EveryPageIsWellFormedJson) {
   if (std::system("command -v python3 >/dev/null 2>&1") != 0) GTEST_SKIP() << "python3 is not installed";
-  for (const std::string path : {"/", "/livez", "/readyz", "/api/v1/customers/ann", "/api/v1/offers", "/api/v1/segments", "/api/v1/preferences", "/api/v1/churn", "/api/v1/caps",
+  for (const std::string path : {"/", "/livez", "/readyz", "/api/v1/customers/ann", "/api/v1/offers", "/api/v1/segments", "/api/v1/preferences", "/api/v1/churn", "/api/v1/items/lamp/similar", "/api/v1/caps",
                                  "/api/v1/models", "/api/v1/models/card/conversion/drivers", "/api/v1/experiments",
                                  "/api/v1/pipeline", "/api/v1/decisions", "/api/v1/config"}) {
     const std::string file = testing::TempDir() + "page.json";

@@ -118,7 +118,7 @@ TEST(Config, ASectionChurnTurnsItOnAndReadsBack) {
   EXPECT_EQ(off.config->plan->text.find("churn"), std::string::npos);
   EXPECT_TRUE(bare.config->plan->churn.on);
   EXPECT_EQ(bare.config->plan->churn.horizon, 91 * Duration{86'400'000});
-  const auto full = ParseConfig(Minimal("churn: { horizon: 28d, inactive_after: 365d, purchases: [transaction] }\nfeatures: { churn: true }\n"), "c.yaml");
+  const auto full = ParseConfig(Minimal("churn: { horizon: 28d, inactive_after: 365d, purchases: [transaction] }\nfeatures: { churn: true }\nitems: { purchases: [conversion] }\n"), "c.yaml");
   ASSERT_TRUE(full.config) << full.errors.front().Text();
   const auto again = ParseConfig(full.config->plan->text, "plan");
   ASSERT_TRUE(again.config) << again.errors.front().Text();
@@ -128,6 +128,8 @@ TEST(Config, ASectionChurnTurnsItOnAndReadsBack) {
   EXPECT_EQ(plan.churn.inactive_after, 365 * Duration{86'400'000});
   EXPECT_EQ(plan.churn.purchase_kinds, 1u << static_cast<unsigned>(EventKind::kTransaction));
   EXPECT_EQ(plan.features.epoch, full.config->plan->features.epoch);
+  EXPECT_TRUE(plan.items.on);
+  EXPECT_EQ(plan.items.purchase_kinds, 1u << static_cast<unsigned>(EventKind::kConversion));
   const auto nobody = MistakesOf(Minimal("features: { churn: true }\n"));
   ASSERT_EQ(nobody.size(), 1u);
   EXPECT_NE(nobody[0].find("features.churn: nobody is looked at without a section churn"), std::string::npos) << nobody[0];

@@ -3,6 +3,7 @@
 #include "models/deciding/customer_rounds.h"
 #include "models/deciding/feature_map.h"
 #include "models/deciding/label_resolver.h"
+#include "models/domain/recent_items.h"
 #include "models/domain/retention.h"
 #include "models/learning/churn_model.h"
 #include "tests/support/fold_world.h"
@@ -132,6 +133,44 @@ TEST(ChurnFold, WhatWasSaidAtTheLookIsAFeatureUntilTheNextOne) {
   map.FillCustomer(w.Of("u1"), request, 0xff, x);
   EXPECT_NEAR(x[at], (1 - said - .5) / .25, 1e-6);
   EXPECT_EQ(x[at + 1], 0);
+}
+
+TEST(ItemsFold, APurchaseTellsWhatElseTheCustomerBoughtInThirtyDays) {
+  CampaignPlan plan = Looking();
+  plan.churn = {};
+  plan.items = {true, 1u << static_cast<unsigned>(EventKind::kTransaction)};
+  FoldWorld w(plan);
+  const auto buy = [&](IdHash item, EventTime at, Money value = 100) -> FoldOutput& {
+    Event& e = Buy(w, "u1", at, value);
+    e.product_hash = item;
+    return w.Apply(e);
+  };
+  const auto told = [&] {
+    const Observation* row = FirstOf(w.out, ObservationKind::kBasket);
+    std::vector<IdHash> others;
+    if (row == nullptr) return std::pair(std::string("none"), others);
+    const auto x = w.out.observations.Features(*row);
+    for (std::size_t i = 0; i < x.size(); i += kItemFloats) {
+      EXPECT_TRUE(ReadItem(std::span<const float, kItemFloats>(x.subspan(i, kItemFloats)), others.emplace_back()));
+    }
+    EXPECT_EQ(row->model, ItemsOwner());
+    return std::pair(std::to_string(row->exposure % 100) + (row->n == 1 ? " new order" : "") + (row->y == 1 ? " again" : ""), others);
+  };
+  const IdHash a = 0xffffffffffffff01u, b = 2, c = 0x8000000000000003u;
+  using Items = std::vector<IdHash>;
+  buy(a, kStart);
+  EXPECT_EQ(told(), (std::pair(std::to_string(a % 100) + " new order", Items{})));
+  buy(b, kStart + kHour);
+  EXPECT_EQ(told(), (std::pair(std::string("2"), Items{a})));
+  buy(a, kStart + 2 * kHour);
+  EXPECT_EQ(told().first, "none");                       // the same once more in one order
+  buy(a, kStart + 2 * kDayLength);
+  EXPECT_EQ(told(), (std::pair(std::to_string(a % 100) + " new order again", Items{})));
+  buy(c, kStart + 3 * kDayLength, -100);
+  EXPECT_EQ(told().first, "none");                       // given back
+  buy(c, kStart + 31 * kDayLength);
+  EXPECT_EQ(told(), (std::pair(std::to_string(c % 100) + " new order", Items{a})));   // b is too long ago
+  EXPECT_EQ(w.Of("u1").Recent().size(), 2u);
 }
 
 TEST(ChurnFold, WithoutTheSectionNothingIsKept) {

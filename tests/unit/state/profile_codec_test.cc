@@ -201,7 +201,7 @@ TEST(ProfileCodec, AffinityComesBackAndFollowsItsCategoriesToAnotherPlan) {
 
 TEST(ProfileCodec, BuyingComesBackAndOnlyWhoBoughtHasARowOfVersion2) {
   const auto plan = samples::Plan();
-  plan->churn.on = true;
+  plan->churn.on = plan->items.on = true;
   const std::string plain = Encoded(*plan, samples::Profile(*plan, 3), 3), row = Encoded(*plan, samples::Buyer(*plan, 3), 3);
   EXPECT_EQ(plain[1], 1);
   EXPECT_EQ(row[1], 2);
