@@ -96,6 +96,9 @@ Result<BacktestReport> Pass(const BacktestArguments& arguments, const Setting& s
   options.since = setting.since;
   options.seed = arguments.seed;
   options.replicates = bounds.empty() ? arguments.replicates : 0;
+  if (bounds.empty()) {   // the second reading is for rejection alone
+    options.study = StudyWith(arguments.challengers, arguments.challenger_every, setting.config->plan->explore.seed);
+  }
   options.bounds = std::move(bounds);
   Backtest backtest(setting.config->plan, setting.mapping, setting.policies, setting.own ? &setting.decisions : nullptr, options);
   std::string key, value;
@@ -172,6 +175,7 @@ int RunBacktest(const BacktestArguments& arguments) {
   }
   auto report = Pass(arguments, setting, {});
   if (!report) return Complain(report.error().code, report.error().detail);
+  if (const Status& status = report->studied.status; !status) return Complain(status.error().code, status.error().detail);
   TellRejected(*report);
   if (const std::string why = WhyNothing(setting, *report); !why.empty()) return Complain(Code::kNotFound, why);
   if (arguments.rejection) {

@@ -18,6 +18,8 @@ struct BacktestArguments {
   std::string since{};                     ///< a date or time: decisions before only teach
   std::uint64_t seed = 1;
   std::size_t replicates = 10'000;         ///< of the bootstrap; 0: normal intervals only
+  std::vector<std::string> challengers{};  ///< random-forest, boosting: beside the log's own models
+  std::uint32_t challenger_every = 1000;   ///< labels between two refits
   bool rejection = false, gate = false, json = false;
   std::map<std::string, std::string> set{};
 };

@@ -107,6 +107,15 @@ void AddSchema(CLI::App& app, Chosen& chosen) {
                      "config, mapping, decision (JSON Schema), reference (Markdown), default (YAML)");
 }
 
+void AddChallengers(CLI::App& command, std::vector<std::string>& challengers, std::uint32_t& every) {
+  command.add_option("--challenger", challengers, "batch learners beside the online model, in the report: random-forest, boosting")
+      ->delimiter(',')
+      ->allow_extra_args(false)
+      ->check(CLI::IsMember({"random-forest", "boosting"}));
+  command.add_option("--challenger-every", every, "labels between two refits (at least 1 % of those so far)")
+      ->check(CLI::Range(100, 10'000'000));
+}
+
 void AddReplay(CLI::App& app, Chosen& chosen) {
   auto options = std::make_shared<ReplayOptions>();
   CLI::App& command =
@@ -130,12 +139,7 @@ void AddReplay(CLI::App& app, Chosen& chosen) {
                      "one line when a label is final: what was said before, and what came");
   command.add_option("--report", options->report, "what was found, as JSON");
   command.add_option("--html", options->html, "the same as one page with tables and charts, for screen and paper");
-  command.add_option("--challenger", options->challengers,
-                     "batch learners beside the online model, in the report: random-forest, boosting")
-      ->delimiter(',')
-      ->check(CLI::IsMember({"random-forest", "boosting"}));
-  command.add_option("--challenger-every", options->challenger_every, "labels between two refits (at least 1 % of those so far)")
-      ->check(CLI::Range(100, 10'000'000));
+  AddChallengers(command, options->challengers, options->challenger_every);
   command.add_option("--models", options->models, "complete model snapshots, one a line, in hexadecimal");
   command.add_option("--dead-letters", options->dead_letters, "records that are no events, with file, line and reason");
   command.add_option("--state", options->state, "keep the profiles in this directory (default: in memory)");
@@ -158,6 +162,7 @@ void AddBacktest(CLI::App& app, Chosen& chosen) {
   command.add_option("--report", options->report, "what was found, as JSON, into this file");
   command.add_option("--html", options->html, "the same as one self-contained page");
   command.add_option("--since", options->since, "a date or time: decisions before only teach the policies");
+  AddChallengers(command, options->challengers, options->challenger_every);
   command.add_option("--replicates", options->replicates, "of the bootstrap (default 10000; 0: normal intervals only)")->check(CLI::Range(0, 1'000'000));
   command.add_option("--seed", options->seed, "of the bootstrap and of the rejection replay");
   command.add_flag("--rejection", options->rejection, "also let each policy learn only from choices it might have made (reads the input twice)");

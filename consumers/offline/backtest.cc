@@ -35,19 +35,27 @@ struct Backtest::Impl {
       : base(std::move(b)), log(l), options(std::move(o)), logged(options.seed, options.replicates) {
     for (const OfferSpec& offer : base->offers) longest = std::max(longest, base->outcomes[offer.goal.value].window);
     report.currency = base->currency;
-    const auto follower = [&](const CampaignPlan& plan, PolicyFollower::Asked asked,
-                              std::function<void(const Observation&)> row) {
-      return std::make_unique<PolicyFollower>(FollowingPlan(plan, *base), mapping, options.topic, options.reject_key_mismatch,
-                                              log, std::move(asked), std::move(row));
+    const auto follower = [&](std::shared_ptr<const CampaignPlan> plan, PolicyFollower::Asked asked, LockstepSink sink) {
+      return std::make_unique<PolicyFollower>(std::move(plan), mapping, options.topic, options.reject_key_mismatch, log, std::move(asked),
+                                              std::move(sink));
     };
-    own = follower(*base, [this](const Event& e, const LoggedChoice& c, const Decision&) { return Logged(e, c); },
-                   [this](const Observation& row) { Learned(row); });
+    const auto plan = FollowingPlan(*base, *base);
+    LockstepSink sink{.observation = [this](const Observation& row) { Learned(row); }};
+    if (!options.study.challengers.empty()) {
+      report.studied.study = std::make_unique<Study>(plan, options.study);
+      sink.label = [this](const Observation& row, std::span<const float> x, const Event&) {
+        StudiedModels& studied = report.studied;
+        if (studied.status) studied.status = studied.study->Label(row, x);
+      };
+    }
+    own = follower(plan, [this](const Event& e, const LoggedChoice& c, const Decision&) { return Logged(e, c); }, std::move(sink));
     for (std::size_t p = 0; p < named.size(); ++p) {
       Policy& policy = policies.emplace_back(Policy{.estimator = OffPolicyEstimator(options.seed, options.replicates)});
       policy.name = named[p].name;
       Price(*named[p].plan, policy);
       policy.follower = follower(
-          *named[p].plan, [this, p](const Event& e, const LoggedChoice& c, const Decision& d) { return Asked(p, e, c, d); }, {});
+          FollowingPlan(*named[p].plan, *base),
+          [this, p](const Event& e, const LoggedChoice& c, const Decision& d) { return Asked(p, e, c, d); }, {});
       if (p < options.bounds.size()) policy.rejection = std::make_unique<RejectionReplay>(options.seed, options.bounds[p]);
     }
   }
@@ -245,6 +253,12 @@ BacktestReport Backtest::Finish() {
   const OffPolicyResult all = self.logged.Result();
   log.value = all.logged_value;
   log.interval = self.options.replicates > 0 ? all.of(OffPolicyMethod::kIps).bootstrap : all.of(OffPolicyMethod::kIps).normal;
+  if (StudiedModels& studied = self.report.studied; studied.study != nullptr) {
+    if (studied.status) studied.status = self.own->Finish();
+    if (studied.status) studied.status = studied.study->Finish();
+    studied.models = self.own->engine().Reports();
+    studied.segments = self.own->engine().models().segments;
+  }
   for (const Impl::Policy& policy : self.policies) {
     PolicyReport& found = self.report.policies.emplace_back();
     found.name = policy.name;

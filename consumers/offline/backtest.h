@@ -13,6 +13,7 @@
 #include "consumers/offline/logged_rows.h"
 #include "consumers/offline/policy_follower.h"
 #include "consumers/offline/report/report.h"
+#include "consumers/offline/study.h"
 #include "models/evaluating/off_policy_estimator.h"
 #include "models/evaluating/rejection_replay.h"
 
@@ -33,6 +34,8 @@ struct BacktestOptions {
   std::size_t replicates = PoissonBootstrap::kReplicates;
   /// Not empty: rejection replay, M by policy (RejectionReplay); the policies learn only from what they accept.
   std::vector<double> bounds{};
+  /// Batch learners beside the models of the log's own configuration, as in a replay; none: nothing is studied.
+  StudyOptions study{};
 };
 
 /// What became of the logged decisions.
@@ -67,6 +70,14 @@ struct PolicyReport {
   std::optional<RejectionResult> rejection{};
 };
 
+/// The models of the log's own configuration at the end of the log, with what challenged them.
+struct StudiedModels {
+  std::unique_ptr<Study> study{};
+  std::vector<ModelReport> models{};
+  std::shared_ptr<const SegmentView> segments{};   ///< null without segments
+  Status status{};                                 ///< kIo: the trees' library failed
+};
+
 /// Everything a backtest found.
 struct BacktestReport {
   InputReport input{};
@@ -74,6 +85,7 @@ struct BacktestReport {
   std::string currency{};
   LogReport log{};
   std::vector<PolicyReport> policies{};
+  StudiedModels studied{};   ///< empty unless challengers were asked for
 };
 
 /// One pass over a log. Rewards are counted by the log's own configuration: what the goal is worth, less the channel's

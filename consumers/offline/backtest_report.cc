@@ -19,6 +19,8 @@ std::string Pair(const Interval& i) { return fmt::format("[{}, {}]", Number(i.lo
 std::string Short(double v) { return fmt::format("{:.5g}", v); }
 std::string Short(const Interval& i) { return fmt::format("[{:.4g}, {:.4g}]", i.low, i.high); }
 
+constexpr double kNormal95 = 1.959963984540054;
+
 bool Has(const Interval& i) { return i.low != 0 || i.high != 0; }
 const Interval& Shown(const OffPolicyEstimate& e) { return Has(e.bootstrap) ? e.bootstrap : e.normal; }
 
@@ -96,6 +98,25 @@ std::string EstimatorTable(const BacktestReport& report) {
   return Table(rows);
 }
 
+/// Batch learners beside the models of the log's own configuration; empty without any fitted.
+std::string ChallengerTable(const StudiedModels& studied) {
+  std::vector<std::vector<std::string>> rows = {
+      {"model", "challenger", "labels", "AUC", "online", "log-loss", "online", "behind online by", "95 %", "verdict"}};
+  for (const ModelReport& m : studied.models) {
+    const ModelStudy* model = studied.study->Find(m.id);
+    if (model == nullptr || model->challenge == nullptr) continue;
+    for (const ChallengeStanding& s : model->challenge->standings()) {
+      if (s.rows == 0) continue;
+      const double half = kNormal95 * s.loss_gap_se;
+      rows.push_back({m.id, std::string(Name(s.kind)), fmt::format("{}", s.rows), fmt::format("{:.4f}", s.challenger.score.Auc()),
+                      fmt::format("{:.4f}", s.online.score.Auc()), fmt::format("{:.4f}", s.challenger.score.LogLoss()),
+                      fmt::format("{:.4f}", s.online.score.LogLoss()), fmt::format("{:+.4f}", s.loss_gap),
+                      fmt::format("[{:.4f}, {:.4f}]", s.loss_gap - half, s.loss_gap + half), std::string(report::VerdictOf(s))});
+    }
+  }
+  return rows.size() > 1 ? '\n' + Table(rows) : "\nNo challenger was fitted: no model has labels enough (--challenger-every).\n";
+}
+
 std::string LogJson(const LogReport& log) {
   return fmt::format(
       "{{\"decisions\": {}, \"weighed\": {}, \"early\": {}, \"holdout\": {}, \"invalid_propensity\": {}, \"unknown_offer\": {}, \"late\": {}, \"repeated\": {}, "
@@ -151,14 +172,18 @@ std::string BacktestText(const BacktestReport& report) {
   for (const PolicyReport& policy : report.policies) {
     if (!policy.result.refusal.empty()) out += fmt::format("\n{}: no verdict. {}\n", policy.name, policy.result.refusal);
   }
-  return out + '\n' + EstimatorTable(report);
+  out += '\n' + EstimatorTable(report);
+  return report.studied.study == nullptr ? out : out + ChallengerTable(report.studied);
 }
 
 std::string BacktestJson(const BacktestReport& report) {
   std::string policies;
   for (const PolicyReport& policy : report.policies) policies += (policies.empty() ? "\n" : ",\n") + PolicyJson(policy);
-  return fmt::format("{{\n  \"input\": {},\n  \"currency\": {},\n  \"log\": {},\n  \"policies\": [{}\n  ]\n}}\n",
-                     report::InputJson(report.input), Quoted(report.currency), LogJson(report.log), policies);
+  const StudiedModels& studied = report.studied;
+  const std::string models =
+      studied.study == nullptr ? "" : ",\n  \"models\": " + report::ModelsJson(studied.models, studied.study.get(), studied.segments.get());
+  return fmt::format("{{\n  \"input\": {},\n  \"currency\": {},\n  \"log\": {},\n  \"policies\": [{}\n  ]{}\n}}\n",
+                     report::InputJson(report.input), Quoted(report.currency), LogJson(report.log), policies, models);
 }
 
 std::string BacktestPage(const BacktestReport& report) { return ReportPage(BacktestJson(report)); }

@@ -17,10 +17,10 @@ std::shared_ptr<const CampaignPlan> FollowingPlan(const CampaignPlan& plan, cons
 
 PolicyFollower::PolicyFollower(std::shared_ptr<const CampaignPlan> plan, std::shared_ptr<const EventMapping> mapping,
                                std::string topic, bool reject_key_mismatch, const DecisionLog* log, Asked asked,
-                               std::function<void(const Observation&)> row)
+                               LockstepSink sink)
     : plan_(std::move(plan)), mapping_(std::move(mapping)), log_(log), asked_(std::move(asked)),
       decoder_(plan_, mapping_, reject_key_mismatch),
-      engine_(plan_, Options(std::move(topic)), LockstepSink{.observation = std::move(row)}) {}
+      engine_(plan_, Options(std::move(topic)), std::move(sink)) {}
 
 LockstepOptions PolicyFollower::Options(std::string topic) {
   LockstepOptions options;

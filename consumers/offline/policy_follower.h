@@ -27,10 +27,10 @@ class PolicyFollower final : private FollowedLog {
  public:
   /// As FollowedLog::WouldHave.
   using Asked = std::function<bool(const Event&, const LoggedChoice&, const Decision&)>;
-  /// `log` null: choices are the impressions with a propensity. `row`: every observation (may be empty). The log
-  /// outlives this.
+  /// `log` null: choices are the impressions with a propensity. `sink`: whatever the caller wants to see of the folds. The
+  /// log outlives this.
   PolicyFollower(std::shared_ptr<const CampaignPlan> plan, std::shared_ptr<const EventMapping> mapping, std::string topic,
-                 bool reject_key_mismatch, const DecisionLog* log, Asked asked, std::function<void(const Observation&)> row);
+                 bool reject_key_mismatch, const DecisionLog* log, Asked asked, LockstepSink sink);
 
   /// Folds what the record holds; `cause` is set by the caller. The decoded batch is valid until the next call.
   const DecodedBatch& Apply(const Record& record);
@@ -40,6 +40,7 @@ class PolicyFollower final : private FollowedLog {
   EventTime watermark() const;
   const CampaignPlan& plan() const { return *plan_; }
   FoldCounters counters() const { return engine_.counters(); }
+  const Lockstep& engine() const { return engine_; }
   /// Logged decisions that met their event.
   std::uint64_t met() const { return met_; }
 

@@ -20,6 +20,16 @@ std::vector<std::size_t> NumericFeatures(const FeatureSchema& schema) {
 
 }  // namespace
 
+StudyOptions StudyWith(const std::vector<std::string>& names, std::uint32_t every, std::uint64_t seed) {
+  StudyOptions options;
+  for (const TreeSettings::Kind kind : {TreeSettings::Kind::kForest, TreeSettings::Kind::kBoosting}) {
+    if (std::find(names.begin(), names.end(), Name(kind)) != names.end()) options.challengers.push_back(kind);
+  }
+  options.schedule.every = every;
+  options.schedule.seed = seed;
+  return options;
+}
+
 double ModelStudy::deviation(std::size_t j) const {
   const double n = static_cast<double>(record.score.labels());
   if (n < 2) return 0;
@@ -29,7 +39,7 @@ double ModelStudy::deviation(std::size_t j) const {
 
 Study::Study(std::shared_ptr<const CampaignPlan> plan, StudyOptions options)
     : plan_(std::move(plan)), options_(std::move(options)), numeric_(NumericFeatures(plan_->features)),
-      numbers_(numeric_.size()), moments_(numeric_.size()), churn_(kChurnHorizon), preferences_(plan_) {
+      numbers_(numeric_.size()), factors_(numeric_.size(), plan_->explore.seed), churn_(kChurnHorizon), preferences_(plan_) {
   for (std::size_t m = 0; m < plan_->models(); ++m) model_of_[plan_->ModelHash(ModelIndex(m))] = ModelIndex(m);
 }
 
@@ -70,18 +80,18 @@ Status Study::Label(const Observation& row, std::span<const float> x) {
     model.feature_squares[j] += v * v;
   }
   const OutcomeIndex outcome = plan_->OutcomeOf(at->second);
-  if (outcome.value == CampaignPlan::kConversion && !numeric_.empty()) {
-    for (std::size_t k = 0; k < numeric_.size(); ++k) numbers_[k] = static_cast<double>(x[numeric_[k]]);
-    moments_.Add(numbers_);
-  }
-  if (!model.challenge) return {};
   // A window that closes at W tells of an exposure W ago; history tells at once.
   const EventTime exposed = row.instant ? row.time : row.time - plan_->outcomes[outcome.value].window;
+  if (outcome.value == CampaignPlan::kConversion && !numeric_.empty()) {
+    for (std::size_t k = 0; k < numeric_.size(); ++k) numbers_[k] = x[numeric_[k]];
+    factors_.Add(exposed, row.time, numbers_, y, row.probability, base_rate);
+  }
+  if (!model.challenge) return {};
   return model.challenge->Add(exposed, row.time, x.subspan(1), y, row.probability, base_rate);
 }
 
 Status Study::Finish() {
-  factors_ = FindFactors(moments_, plan_->explore.seed);
+  factors_.Finish();
   for (auto& [id, model] : models_) {
     if (!model.challenge) continue;
     if (Status status = model.challenge->Finish(); !status) return status;

@@ -15,10 +15,10 @@
 #include "models/domain/event.h"
 #include "models/domain/observation.h"
 #include "models/domain/status.h"
-#include "models/evaluating/factors.h"
 #include "models/learning/affinity.h"
 #include "models/learning/challenge.h"
 #include "models/learning/churn_model.h"
+#include "models/learning/factor_regression.h"
 #include "models/learning/item_similarity.h"
 
 namespace offerstream {
@@ -83,6 +83,9 @@ struct StudyOptions {
   ChallengeSchedule schedule{};
 };
 
+/// Challengers by name ("random-forest", "boosting"; others are passed over), refitted after `every` labels.
+StudyOptions StudyWith(const std::vector<std::string>& names, std::uint32_t every, std::uint64_t seed);
+
 /// Sees every event that is no repeat, and final labels in the order they become known. One thread.
 class Study {
  public:
@@ -101,8 +104,8 @@ class Study {
   const ModelStudy* Find(std::string_view id) const;
   /// Features of the plan that are numbers: what factors are looked for in.
   const std::vector<std::size_t>& numeric() const { return numeric_; }
-  /// Over the exposures whose conversion is known; null before Finish and where there is too little to look at.
-  const std::optional<Factors>& factors() const { return factors_; }
+  /// Over the exposures whose conversion is known, of all offers: their factors, and how conversion follows them.
+  const FactorRegression& factors() const { return factors_; }
   /// Who buys again, learned while the events went by.
   const ChurnLedger& churn() const { return churn_; }
   const PreferenceStudy& preferences() const { return preferences_; }
@@ -114,9 +117,8 @@ class Study {
   std::map<IdHash, ModelIndex> model_of_{};
   std::map<std::string, ModelStudy, std::less<>> models_{};
   std::vector<std::size_t> numeric_{};
-  std::vector<double> numbers_{};
-  CoMoments moments_;
-  std::optional<Factors> factors_{};
+  std::vector<float> numbers_{};
+  FactorRegression factors_;
   ChurnLedger churn_;
   PreferenceStudy preferences_;
   EventTime now_ = kNever;

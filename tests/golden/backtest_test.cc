@@ -122,6 +122,44 @@ TEST_F(BacktestTest, OwnLogsInTextWithRejectionReplayAndTheSameOutputTwice) {
   EXPECT_EQ(first, out);
 }
 
+// The challengers of the first model that has any, as its JSON; boosting is the last.
+std::string ChallengersIn(const std::string& report) {
+  const auto from = report.find("\"challengers\""), last = report.find("\"boosting\"", from);
+  return last == std::string::npos ? "" : report.substr(from, report.find("]}", last) - from);
+}
+
+TEST_F(BacktestTest, ChallengersOfALogAreThoseOfItsReplay) {
+  std::string rows = kHeader;
+  for (int i = 0; i < 900; ++i) rows += BanditRow(i, "0.02");
+  Write("log.csv", rows);
+  const std::string challengers = " --challenger random-forest,boosting --challenger-every 200 ";
+  ASSERT_EQ(Run("replay -c " + kStudy + challengers + "--report " + In("replay.json").string() + " " + In("log.csv").string()), 0) << err;
+  ASSERT_EQ(Run("backtest -c " + kStudy + " --policy uniform=" + kStudy + ",explore.policy=uniform --replicates 0" + challengers + "--report " +
+                In("report.json").string() + " --html " + In("page").string() + " " + In("log.csv").string()), 0) << err;
+  const std::string found = ChallengersIn(Bytes(In("report.json")));
+  EXPECT_NE(found.find("random-forest"), std::string::npos);
+  EXPECT_NE(found.find("boosting"), std::string::npos);
+  EXPECT_NE(found.find("log_loss_behind_online"), std::string::npos);
+  EXPECT_EQ(found, ChallengersIn(Bytes(In("replay.json"))));   // the same labels in the same order, the same schedule
+  EXPECT_NE(out.find("behind online by"), std::string::npos) << out;
+  EXPECT_NE(Bytes(In("page")).find("log_loss_behind_online"), std::string::npos);
+}
+
+TEST_F(BacktestTest, ChallengersOfOurOwnLogStandBesideItsModelsAndChangeNoEstimate) {
+  ASSERT_EQ(Simulate(), 0) << err;
+  const std::string command = "backtest -c " + Bank() + " --policy random=" + Bank() + ",explore.policy=uniform --decisions " +
+                              In("decisions").string() + " --replicates 200 " + In("events").string();
+  ASSERT_EQ(Run(command), 0) << err;
+  const std::string plain = out;
+  ASSERT_EQ(Run(command + " --challenger boosting --challenger-every 100"), 0) << err;
+  EXPECT_EQ(out.substr(0, plain.size()), plain);
+  const std::string table = out.substr(plain.size());
+  EXPECT_NE(table.find("savings-plus/conversion "), std::string::npos) << table;
+  EXPECT_NE(table.find("boosting"), std::string::npos);
+  EXPECT_EQ(table.find("random-forest"), std::string::npos);
+  EXPECT_EQ(Run(command + " --challenger trees"), 2);
+}
+
 TEST_F(BacktestTest, LogsThatCannotBeEvaluatedAreRefusedWithTheReason) {
   Write("empty.csv", kHeader);
   const std::string command = "backtest -c " + kStudy + " --policy u=" + kStudy + ",explore.policy=uniform ";

@@ -209,12 +209,20 @@ def phone_campaigns(study):
     assert factors["count"] >= 2 and factors["n"] == 41_188
     first = {v["feature"]: v["loadings"][0] for v in factors["variables"]}
     assert first["euribor3m"] >= 0.9 and first["emp.var.rate"] >= 0.9, first
+    told = factors["regression"]
+    assert len(told["effects"]) == factors["count"] and told["n"] == told["online_same_rows"]["n"] == 40_188, told
+    economy = told["effects"][0]
+    assert economy["high"] < 0.8, economy   # one standard deviation more of interest and employment: fewer say yes
+    own = told["f1"]
+    near(own["f1"], 2 * own["precision"] * own["recall"] / (own["precision"] + own["recall"]), 1e-6, "F1 of factors")
+    assert 0.6 <= told["auc"] < told["online_same_rows"]["auc"] and own["hindsight"]["f1"] >= 0.28, told
     leaky = study.report("bank-marketing/leaky.yaml", name)
     assert [w["kind"] for w in leaky["warnings"]] == ["leaky"] and "duration" in leaky["warnings"][0]["text"]
     far = model(leaky, "term-deposit/conversion")
     assert far["auc"] >= 0.92 > 0.81 >= m["auc"], (far["auc"], m["auc"])
     assert "LEAKY" in (study.folder / "report.html").read_text()
     return (f"F1 {f1['f1']:.3f}, precision {f1['precision']:.3f}, recall {f1['recall']:.3f}, {factors['count']} factors; "
+            f"told from them alone F1 {own['f1']:.3f}, precision {own['precision']:.3f}, recall {own['recall']:.3f}, AUC {told['auc']:.3f}; "
             f"AUC {m['auc']:.4f}, leaky {far['auc']:.4f} with F1 {far['f1']['f1']:.3f}")
 
 

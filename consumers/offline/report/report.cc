@@ -14,9 +14,7 @@ std::string ReportJson(const ReportParts& p) {
       {"input", report::InputJson(p.input)},
       {"events", report::EventsJson(p.counters)},
       {"decisions", report::DecisionsJson(p.plan, p.counters)},
-      {"models", report::Array(p.models, [&](const ModelReport& m) {
-         return report::ModelJson(m, p.study == nullptr ? nullptr : p.study->Find(m.id), p.adopted.segments.get());
-       })},
+      {"models", report::ModelsJson(p.models, p.study, p.adopted.segments.get())},
       {"segments", report::SegmentsJson(p)},
       {"caps", report::CapsJson(p)},
       {"engagement", report::EngagementJson(p)},

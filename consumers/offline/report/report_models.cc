@@ -28,12 +28,6 @@ std::string F1Json(const PredictionRecord& record) {
   return out.Count("n", h.judged).Count("shown", h.shown).Count("positives", h.positives).Add("hindsight", hindsight.str()).str();
 }
 
-void AddQuality(Object& out, const PredictionRecord& record) {
-  const ProgressiveScore& s = record.score;
-  out.Count("n", s.labels()).Count("positives", s.positives()).Real("auc", s.Auc()).Real("log_loss", s.LogLoss());
-  out.Real("calibration", s.Calibration()).Real("alift", s.Alift()).Add("f1", F1Json(record));
-}
-
 // Some forty thresholds, evenly spaced in the share of customers they choose.
 std::string ThresholdsJson(const ProgressiveScore& score) {
   const std::vector<ProgressiveScore::Bin> bins = score.Bins();
@@ -115,8 +109,7 @@ std::string ChallengerJson(const ChallengeStanding& s, const ModelReport& m, con
   Object gap;
   gap.Real("mean", s.loss_gap).Real("low", s.loss_gap - kNormal95 * s.loss_gap_se).Real("high", s.loss_gap + kNormal95 * s.loss_gap_se);
   out.Add("log_loss_behind_online", gap.str());
-  const bool ahead = s.rows > 0 && s.loss_gap + kNormal95 * s.loss_gap_se < 0, behind = s.loss_gap - kNormal95 * s.loss_gap_se > 0;
-  out.Text("verdict", ahead ? "challenger ahead" : behind ? "online ahead" : "no difference shown");
+  out.Text("verdict", VerdictOf(s));
   out.Count("fits", s.refits).Count("searches", s.searches);
   settings.Count("depth", static_cast<std::int64_t>(s.settings.depth)).Real("min_child_weight", s.settings.min_child_weight);
   settings.Real("lambda", s.settings.lambda);
@@ -183,6 +176,21 @@ double LimitOfZ(std::size_t tests) {
 }
 
 }  // namespace
+
+void AddQuality(Object& out, const PredictionRecord& record) {
+  const ProgressiveScore& s = record.score;
+  out.Count("n", s.labels()).Count("positives", s.positives()).Real("auc", s.Auc()).Real("log_loss", s.LogLoss());
+  out.Real("calibration", s.Calibration()).Real("alift", s.Alift()).Add("f1", F1Json(record));
+}
+
+std::string_view VerdictOf(const ChallengeStanding& s) {
+  if (s.rows > 0 && s.loss_gap + kNormal95 * s.loss_gap_se < 0) return "challenger ahead";
+  return s.loss_gap - kNormal95 * s.loss_gap_se > 0 ? "online ahead" : "no difference shown";
+}
+
+std::string ModelsJson(const std::vector<ModelReport>& models, const Study* study, const SegmentView* segments) {
+  return Array(models, [&](const ModelReport& m) { return ModelJson(m, study == nullptr ? nullptr : study->Find(m.id), segments); });
+}
 
 std::string ModelJson(const ModelReport& m, const ModelStudy* study, const SegmentView* segments) {
   Object out;

@@ -2,10 +2,14 @@
 #pragma once
 
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "consumers/offline/report/report.h"
 
 namespace offerstream::report {
+
+class Object;
 
 /// {"mean", "low", "high", "n"} of a number over customers.
 std::string MeanJson(const Moments& moments);
@@ -28,6 +32,12 @@ std::string ExperimentJson(const LiftView* view);
 /// One model: counts, quality, drivers; with a study, curves and challengers, too. `segments` names the segments in
 /// features; null without.
 std::string ModelJson(const ModelReport& model, const ModelStudy* study, const SegmentView* segments);
+/// All of them, as the field "models"; `study` may be null.
+std::string ModelsJson(const std::vector<ModelReport>& models, const Study* study, const SegmentView* segments);
+/// Counts, AUC, log-loss, calibration, ALIFT and F1 (n, positives, auc, ...) of what was said before it was known.
+void AddQuality(Object& out, const PredictionRecord& record);
+/// "challenger ahead", "online ahead" or "no difference shown": by the 95 % interval of the log-loss on the same rows.
+std::string_view VerdictOf(const ChallengeStanding& standing);
 // report_studies.cc
 /// Factors of the numeric features: loadings, communalities, eigenvalues beside chance; empty when there are none to look for.
 std::string FactorsJson(const Study& study);

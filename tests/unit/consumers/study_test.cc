@@ -65,6 +65,7 @@ TEST(Study, ChallengersStandInTheReportBesideTheOnlineModelOnTheSameRows) {
 TEST(Study, FactorsAndF1AreThereWithoutChallengersAndNothingIsWithoutLabels) {
   const std::string json = Report({}, 900);
   EXPECT_FALSE(Has(json, "challengers"));
+  EXPECT_TRUE(Has(json, "\"regression\": {\"n\": 0,"));   // too few to judge, enough to tell the effects
   EXPECT_TRUE(Has(json, "\"factors\": {\"n\": 900, \"count\": 1,"));
   EXPECT_TRUE(Has(json, "\"hindsight\": "));
   EXPECT_TRUE(Has(json, "\"calibration_curve\": "));
