@@ -68,15 +68,7 @@ class Replay {
       store_ = std::move(opened->store);
     }
     if (!options_.report.empty() || !options_.html.empty()) {
-      StudyOptions study;
-      for (const TreeSettings::Kind kind : {TreeSettings::Kind::kForest, TreeSettings::Kind::kBoosting}) {
-        for (const std::string& name : options_.challengers) {
-          if (name == Name(kind)) study.challengers.push_back(kind);
-        }
-      }
-      study.schedule.every = options_.challenger_every;
-      study.schedule.seed = plan_->explore.seed;
-      study_ = std::make_unique<Study>(plan_, study);
+      study_ = std::make_unique<Study>(plan_, StudyWith(options_.challengers, options_.challenger_every, plan_->explore.seed));
       batch_.product_names = &study_->preferences().names();
     }
     LockstepOptions lockstep;
@@ -171,12 +163,14 @@ class Replay {
     if (predictions_.on() || study_) {
       sink.label = [this](const Observation& row, std::span<const float> x, const Event& event) {
         if (study_ && study_status_) study_status_ = study_->Label(row, x);
+        if (choices_) choices_->Label(row);
         if (!predictions_.on()) return;
         predictions_.Line(PredictionLine(model_ids_, row, row.instant ? JsonText(event.event_id) : EventOf(row.exposure)));
       };
     }
     if (study_) {
       tally_ = std::make_unique<ReplayTally>(*plan_);
+      choices_ = std::make_unique<ChoiceRecord>(plan_, *tally_);
       sink.event = [this](const Event& event) {
         study_->See(event);
         tally_->Saw(event);
@@ -208,7 +202,9 @@ class Replay {
         continue;
       }
       ++input_.events;
-      if (predictions_.on()) Remember(batch_.events[e]);
+      const Event& event = batch_.events[e];
+      if (predictions_.on()) Remember(event);
+      if (choices_) choices_->Before(event, engine_->Find(event.customer_id, event.customer_hash), engine_->models());
       engine_->Apply(batch_.events[e]);
     }
   }
@@ -234,7 +230,7 @@ class Replay {
     if (!study_status_) return study_status_;
     if (Status status = study_->Finish(); !status) return status;
     const EventTime end = tally_->to() == kNever ? 0 : tally_->to();
-    CustomerSurvey survey(plan_, engine_->models(), *tally_, end);
+    CustomerSurvey survey(plan_, engine_->models(), *tally_, choices_.get(), end);
     if (Status status = engine_->EachCustomer([&](const CustomerProfile& profile) { survey.Visit(profile); }); !status) return status;
     const FoldCounters counters = engine_->counters();
     const std::string json = ReportJson(
@@ -282,6 +278,7 @@ class Replay {
   Status study_status_{};
   InputReport input_{};
   std::unique_ptr<ReplayTally> tally_{};   // only for a report
+  std::unique_ptr<ChoiceRecord> choices_{};
   std::map<IdHash, std::string> model_ids_{};
   std::unordered_map<std::uint64_t, Shown> shown_{};   // only looked up, never walked
   std::string text_{};

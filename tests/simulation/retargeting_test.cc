@@ -2,6 +2,8 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstdio>
+#include <cstdlib>
 
 #include "consumers/config/config.h"
 #include "consumers/offline/lockstep.h"
@@ -15,8 +17,12 @@
 namespace offerstream {
 namespace {
 
-constexpr int kWorlds = 40;
-constexpr int kInsideLeast = 35;   // 40 draws of .95 are 35 or more in 99 of 100 runs
+// OFFERSTREAM_SEEDS=100, in parts by OFFERSTREAM_FIRST_SEED, for the stated figures.
+int FromEnvironment(const char* name, int fallback) {
+  const char* text = std::getenv(name);
+  const int wanted = text == nullptr ? 0 : std::atoi(text);
+  return wanted > 0 ? wanted : fallback;
+}
 
 struct Outlook {
   double expected = 0, half = 0, planted = 0, paid = 0;
@@ -34,7 +40,9 @@ Outlook LookAt(std::uint64_t seed) {
   options.visits_per_day = 0;
   SimulatedMarket market(options);
   ReplayTally tally(*plan);
+  ChoiceRecord choices(plan, tally);
   LockstepSink sink;
+  sink.label = [&](const Observation& row, std::span<const float>, const Event&) { choices.Label(row); };
   sink.event = [&](const Event& event) { tally.Saw(event); };
   Lockstep engine(plan, {}, std::move(sink));
   EventDecoder decoder(plan, LoadMapping("segment").mapping, true);
@@ -50,10 +58,13 @@ Outlook LookAt(std::uint64_t seed) {
     wire.cause.offset = offset++;
     batch.Clear();
     decoder.Decode(wire, batch);
-    for (const Event& event : batch.events) engine.Apply(event);
+    for (const Event& event : batch.events) {
+      choices.Before(event, engine.Find(event.customer_id, event.customer_hash), engine.models());
+      engine.Apply(event);
+    }
   }
   EXPECT_TRUE(engine.Finish());
-  CustomerSurvey survey(plan, engine.models(), tally, tally.to());
+  CustomerSurvey survey(plan, engine.models(), tally, &choices, tally.to());
   Outlook outlook;
   survey.OnChoice([&](const CustomerProfile& profile, const Candidate& choice, std::uint32_t ordinal) {
     const auto index = static_cast<std::size_t>(market.CustomerOf(std::string_view(profile.id)));
@@ -76,29 +87,29 @@ Outlook LookAt(std::uint64_t seed) {
     for (std::size_t j = 0; j < cell.gradient.size(); ++j) sum.gradient[j] += cell.gradient[j];
   }
   for (const auto& [offer, sum] : offers) variance += survey.Variance(offer, sum.chance_variance, sum.gradient);
+  variance += survey.RatioVariance(outlook.expected);
   outlook.half = 1.959963984540054 * std::sqrt(variance);
   return outlook;
 }
 
 TEST(Retargeting, WhatTheMarketPaysLiesInsideTheIntervalOfThePotentialRevenue) {
+  const int worlds = FromEnvironment("OFFERSTREAM_SEEDS", 40), first = FromEnvironment("OFFERSTREAM_FIRST_SEED", 100);
   int inside = 0;
-  double expected = 0, planted = 0;
-  for (int world = 0; world < kWorlds; ++world) {
-    const Outlook outlook = LookAt(100 + static_cast<std::uint64_t>(world));
+  double expected = 0, planted = 0, paid = 0;
+  for (int world = first; world < first + worlds; ++world) {
+    const Outlook outlook = LookAt(static_cast<std::uint64_t>(world));
     ASSERT_GT(outlook.customers, 50);
     inside += std::abs(outlook.paid - outlook.expected) <= outlook.half;
     expected += outlook.expected;
     planted += outlook.planted;
+    paid += outlook.paid;
   }
-  RecordProperty("inside", inside);
-  RecordProperty("expected_over_planted", std::to_string(expected / planted));
-  EXPECT_GE(inside, kInsideLeast);
-  // Each customer's best-looking offer was picked after looking, and what is bought anyway counts for the last touch: the
-  // figure leans high, by less than the interval holds: 1.63 after two weeks since whoever leads is scored exactly and along
-  // the curve of all offers, 1.37 before. Open: a figure for what was picked by looking should be shrunk for that.
-  EXPECT_GT(expected / planted, 0.9);
-  EXPECT_LT(expected / planted, 1.8);
-  std::printf("inside %d of %d; expected over planted %.3f\n", inside, kWorlds, expected / planted);
+  std::printf("B7 inside %d of %d; expected over planted %.3f, over paid %.3f\n", inside, worlds, expected / planted, expected / paid);
+  EXPECT_GE(inside * 100, (worlds < 100 ? 85 : 93) * worlds);   // 40 draws of .95 are 35 or more in 99 of 100 runs
+  // Each customer's best-looking offer is picked by looking, among people who did not convert: what was said of such picks
+  // before is corrected by how they turned out. Uncorrected, and with a cell's level learned twice, it was 1.63.
+  EXPECT_GT(expected / planted, 0.8);
+  EXPECT_LT(expected / planted, 1.25);
 }
 
 }  // namespace

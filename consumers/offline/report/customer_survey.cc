@@ -4,16 +4,11 @@
 #include <cmath>
 
 #include "consumers/offline/rate_study.h"
-#include "models/deciding/feature_row.h"
-#include "models/domain/fixed_math.h"
 
 namespace offerstream {
 namespace {
 
 constexpr double kNormal95 = 1.959963984540054;
-constexpr double kPi8 = 0.39269908169872414;   // pi / 8
-
-bool Within(EventTime time, EventTime from) { return time != kNever && time >= from; }
 
 double Major(Money amount) { return static_cast<double>(amount) / 100.0; }
 
@@ -38,8 +33,8 @@ double Moments::Half() const {
 }
 
 CustomerSurvey::CustomerSurvey(std::shared_ptr<const CampaignPlan> plan, const AdoptedModels& models, const ReplayTally& tally,
-                               EventTime at)
-    : plan_(std::move(plan)), models_(models), tally_(tally), at_(at), features_(*plan_), decide_(plan_, features_) {
+                               const ChoiceRecord* record, EventTime at)
+    : plan_(std::move(plan)), models_(models), tally_(tally), record_(record), ratio_(record == nullptr ? 1 : record->Ratio()), at_(at), features_(*plan_), decide_(plan_, features_) {
   decide_.Adopt(models);
   scratch_counters_.selections.resize(plan_->offers.size() * plan_->channels.size());
   x_.resize(features_.size());
@@ -142,47 +137,24 @@ void ReachSums::Add(const ReachSums& more) {
 }
 
 void CustomerSurvey::Retarget(const CustomerProfile& profile, const Event& event) {
-  const EventTime from = at_ - kRetargetWindow;
-  bool seen = false;
-  for (std::size_t c = 0; c < plan_->channels.size(); ++c) {
-    const ChannelProfile channel = profile.channels.Of(ChannelIndex(c));
-    seen |= Within(channel.last_impression, from) || Within(channel.last_click, from);
-  }
-  const CustomerTally* tally = tally_.Find(profile.hash);
-  if (!seen || (tally != nullptr && Within(tally->last_conversion, from))) return;
+  if (!SeenUnconverted(*plan_, profile, tally_.Find(profile.hash), at_)) return;
   ++seen_unconverted_;
-  decision_.Clear();
-  DecisionFact fact;
-  decide_.Decide(profile, event, PlacementIndex(0), decision_, fact, scratch_counters_);
-  decide_.ClearBirths();
-  const auto best = std::max_element(decision_.candidates.begin(), decision_.candidates.end(),
-                                     [](const Candidate& a, const Candidate& b) { return a.score < b.score; });
-  if (best == decision_.candidates.end() || best->score <= 0) return;
+  const Candidate* best = BestChoice(decide_, profile, event, decision_, scratch_counters_);
+  if (best == nullptr) return;
   ++reachable_;
   const OfferSpec& offer = plan_->offers[best->offer.value];
-  const double p = best->probability;
+  const ChoiceAnswer answer = AnswerOf(*plan_, features_, decide_, profile, event, *best, x_);
+  const double p = std::min(1.0, ratio_ * answer.probability);
   Retargeting& cell = retargeting_[{decide_.segment(), best->offer.value}];
   ++cell.customers;
   cell.revenue += p * offer.value;
   cell.cost += plan_->channels[best->channel.value].cost;
   cell.value += best->score;
   cell.chance_variance += offer.value * offer.value * p * (1 - p);
-  // d p / d m = b kappa p (1 - p) x, with the moderation's kappa held fixed.
-  std::uint8_t slot = 0xff;
-  if (models_.segments != nullptr) {
-    for (const SegmentView::Macro& macro : models_.segments->macros) {
-      if (macro.id == decide_.segment()) slot = macro.slot;
-    }
-  }
-  features_.FillCustomer(profile, event, slot, x_);
-  const std::uint32_t ordinal = CountShown(*plan_, profile, best->channel, at_) + 1u;
-  features_.FillCandidate(profile, at_, best->channel, slot, ordinal, x_);
-  const ModelIndex goal = plan_->ModelOf(best->offer, offer.goal);
-  const LogitEstimate at_x = decide_.table().Predict(goal, FeatureRow(x_));
-  const double slope = decide_.table().model(goal).calibration_b / std::sqrt(1 + kPi8 * at_x.variance) * p * (1 - p) * offer.value;
+  const double slope = ratio_ * answer.slope * offer.value;
   cell.gradient.resize(x_.size());
   for (std::size_t j = 0; j < x_.size(); ++j) cell.gradient[j] += slope * double{x_[j]};
-  if (choice_) choice_(profile, *best, ordinal);
+  if (choice_) choice_(profile, *best, answer.ordinal);
 }
 
 double CustomerSurvey::Variance(std::uint16_t offer, double chance, const std::vector<double>& gradient) const {
@@ -199,6 +171,10 @@ double CustomerSurvey::Variance(std::uint16_t offer, double chance, const std::v
     for (std::size_t i = 0; i < d; ++i) unknown += gradient[i] * gradient[i] * diagonal[i];
   }
   return chance + std::max(0.0, unknown);
+}
+
+double CustomerSurvey::RatioVariance(double revenue) const {
+  return record_ == nullptr ? 0 : revenue * revenue * record_->RelativeVariance();
 }
 
 SegmentSurvey CustomerSurvey::Everybody() const {

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "consumers/offline/report/choice_record.h"
 #include "consumers/offline/report/replay_tally.h"
 #include "models/customer_decision.h"
 #include "models/domain/campaign_plan.h"
@@ -63,7 +64,8 @@ struct SegmentSurvey {
 /// Customers worth approaching again with one offer, each under the offer and channel of its best score.
 struct Retargeting {
   std::int64_t customers = 0;
-  double revenue = 0, cost = 0, value = 0;   ///< expected; major units. value: what the engine maximises (score)
+  /// Expected; major units. revenue: corrected by how best choices turned out; value: what the engine maximises (score).
+  double revenue = 0, cost = 0, value = 0;
   double chance_variance = 0;                ///< sum V^2 p (1 - p)
   std::vector<double> gradient{};            ///< d revenue / d coefficients of the offer's goal model
 };
@@ -74,8 +76,10 @@ class CustomerSurvey {
   /// How long back somebody must have seen or clicked, and not have converted.
   static constexpr Duration kRetargetWindow = 30 * 86'400'000LL;
 
-  /// `at`: the event time at which customers are looked at.
-  CustomerSurvey(std::shared_ptr<const CampaignPlan> plan, const AdoptedModels& models, const ReplayTally& tally, EventTime at);
+  /// `at`: the event time at which customers are looked at. `record`: how best choices turned out, by which revenue is
+  /// corrected; null: it is as the models say. It outlives this.
+  CustomerSurvey(std::shared_ptr<const CampaignPlan> plan, const AdoptedModels& models, const ReplayTally& tally,
+                 const ChoiceRecord* record, EventTime at);
   void Visit(const CustomerProfile& profile);
   /// Whom Visit would approach again, with what, as which impression of the channel's window; before the first Visit.
   using Choice = std::function<void(const CustomerProfile&, const Candidate&, std::uint32_t ordinal)>;
@@ -92,6 +96,10 @@ class CustomerSurvey {
   std::int64_t reachable() const { return reachable_; }
   /// Variance of the expected revenue of offers' sums: chance, and what the model does not know (gradient' P gradient).
   double Variance(std::uint16_t offer, double chance, const std::vector<double>& gradient) const;
+  /// Variance of a revenue by the correction, which all revenues share.
+  double RatioVariance(double revenue) const;
+  /// How best choices turned out; null when nobody looked.
+  const ChoiceRecord* record() const { return record_; }
 
  private:
   SegmentSurvey& Of(std::uint32_t segment);
@@ -101,6 +109,8 @@ class CustomerSurvey {
   std::shared_ptr<const CampaignPlan> plan_;
   const AdoptedModels& models_;
   const ReplayTally& tally_;
+  const ChoiceRecord* record_;
+  double ratio_;
   EventTime at_;
   FeatureMap features_;
   CustomerDecision decide_;

@@ -39,7 +39,7 @@ std::string RetargetingJson(const ReportParts& p) {
     offers[place.second].Add(cell);
     Object out;
     out.Count("segment", std::int64_t{place.first}).Text("offer", p.plan.offers[place.second].id);
-    AddMoney(cell, p.survey->Variance(place.second, cell.chance_variance, cell.gradient), out);
+    AddMoney(cell, p.survey->Variance(place.second, cell.chance_variance, cell.gradient) + p.survey->RatioVariance(cell.revenue), out);
     return out.str();
   });
   Retargeting total;
@@ -54,13 +54,19 @@ std::string RetargetingJson(const ReportParts& p) {
     total.value += sum.value;
     Object out;
     out.Text("offer", p.plan.offers[entry.first].id);
-    AddMoney(sum, own, out);
+    AddMoney(sum, own + p.survey->RatioVariance(sum.revenue), out);
     return out.str();
   });
   Object all;
-  AddMoney(total, variance, all);
+  AddMoney(total, variance + p.survey->RatioVariance(total.revenue), all);
+  std::string hindsight = "null";
+  if (const ChoiceRecord* record = p.survey->record(); record != nullptr && record->all().rows > 0) {
+    hindsight = Object{}.Real("ratio", record->Ratio()).Real("best_shown", record->best().rows).Real("best_said", record->best().said)
+                    .Real("best_answered", record->best().answered).Real("shown", record->all().rows).Real("said", record->all().said)
+                    .Real("answered", record->all().answered).str();
+  }
   return Object{}.Real("window_days", static_cast<double>(CustomerSurvey::kRetargetWindow) / 86'400'000.0)
-      .Count("seen_unconverted", p.survey->seen_unconverted()).Count("reachable", p.survey->reachable()).Add("total", all.str())
+      .Count("seen_unconverted", p.survey->seen_unconverted()).Count("reachable", p.survey->reachable()).Add("hindsight", hindsight).Add("total", all.str())
       .Add("by_offer", by_offer).Add("cells", cells).str();
 }
 

@@ -68,7 +68,8 @@
           table: table(columns([{title: 'Offer', of: x => x.offer}]), offers),
         }),
         table(columns([{title: 'Segment', of: x => segment(x.segment)}, {title: 'Offer', of: x => x.offer}]), r.cells, {label: 'Retargeting by segment and offer'}),
-        el('p', {class: 'note'}, 'Each customer counts once, under the offer and channel the engine would rate best. The interval holds chance and what the model does not know yet; since the best-looking offer is picked after looking, and some would buy anyway, the figure itself leans high: hold somebody out to know.'),
+        el('p', {class: 'note'}, 'Each customer counts once, under the offer and channel the engine would rate best. The interval holds chance and what the model does not know yet. Some would buy anyway: hold somebody out to know.' +
+          (r.hindsight ? ` The best of many estimates errs upwards, so revenue is ${number(r.hindsight.ratio)} times what the models say: of people like these, those who were by chance shown just what looked best for them (${number(r.hindsight.best_shown)}, older ones count less) were expected to answer ${number(r.hindsight.best_said)} times and did ${number(r.hindsight.best_answered)} times.` : '')),
       ];
     },
   });
