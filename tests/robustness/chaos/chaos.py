@@ -25,7 +25,7 @@ import oracle  # noqa: E402
 import schedule as schedules  # noqa: E402
 from faults import Faults  # noqa: E402
 from kafka_wire import Wire  # noqa: E402
-from stage import Broker, EXPECTED_EXITS, Feeder, Instance, ROOT, launch  # noqa: E402
+from stage import BANK_PLAN, Broker, EXPECTED_EXITS, Feeder, Instance, ROOT, launch  # noqa: E402
 
 EVENTS_TOPIC = "chaos-events"
 DRAIN_S = 240
@@ -48,14 +48,7 @@ state: {{ dir: {directory}/state-{app}, memory: 256MiB, shards: 1 }}
 http: {{ listen: "" }}
 commit: {{ events_max: 500 }}
 time: {{ idle_after: 1d }}
-channels:
-  push: {{ cost: 0.0005, cap: {{ window: 7d, start: 8, max: 20, learn: true }}, cooldown: 30m, unsubscribe_value: 12 }}
-  email: {{ cost: 0.002, cap: {{ window: 7d, start: 8, max: 20, learn: true }}, cooldown: 6h, unsubscribe_value: 20 }}
-offers:
-  - {{ id: savings-plus, channels: [push, email], value: 40 }}
-  - {{ id: gold-card, channels: [push, email], value: 90 }}
-decide: {{ on: [request, click, conversion], min_interval: 10m, placements: [home] }}
-learning: {{ adopt: {adopt} }}
+{BANK_PLAN}learning: {{ adopt: {adopt} }}
 """)
     return path
 

@@ -13,7 +13,7 @@ import unittest
 
 import oracle
 from kafka_wire import Wire, Writer
-from stage import ROOT, Broker, launch
+from stage import BANK_PLAN, ROOT, Broker, launch
 
 ENGINE = os.environ.get("OFFERSTREAM_ENGINE", str(ROOT / "build/release/offerstream"))
 PARTITIONS = 2
@@ -75,14 +75,7 @@ state: {{ dir: {self.state}, memory: 256MiB, shards: 1 }}
 http: {{ listen: "" }}
 commit: {{ events_max: 200 }}
 time: {{ idle_after: 1d }}
-channels:
-  push: {{ cost: 0.0005, cap: {{ window: 7d, start: 8, max: 20, learn: true }}, cooldown: 30m, unsubscribe_value: 12 }}
-  email: {{ cost: 0.002, cap: {{ window: 7d, start: 8, max: 20, learn: true }}, cooldown: 6h, unsubscribe_value: 20 }}
-offers:
-  - {{ id: savings-plus, channels: [push, email], value: 40 }}
-  - {{ id: gold-card, channels: [push, email], value: 90 }}
-decide: {{ on: [request, click, conversion], min_interval: 10m, placements: [home] }}
-{more}""")
+{BANK_PLAN}{more}""")
 
     def feed(self, count):
         """The next `count` simulated events."""

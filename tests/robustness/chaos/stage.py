@@ -16,6 +16,16 @@ import time
 from fault_proxy import FaultProxy
 from kafka_wire import KafkaError, Writer
 
+# What the bank shows and when it decides: the plan of every run here.
+BANK_PLAN = """channels:
+  push: { cost: 0.0005, cap: { window: 7d, start: 8, max: 20, learn: true }, cooldown: 30m, unsubscribe_value: 12 }
+  email: { cost: 0.002, cap: { window: 7d, start: 8, max: 20, learn: true }, cooldown: 6h, unsubscribe_value: 20 }
+offers:
+  - { id: savings-plus, channels: [push, email], value: 40 }
+  - { id: gold-card, channels: [push, email], value: 90 }
+decide: { on: [request, click, conversion], min_interval: 10m, placements: [home] }
+"""
+
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 SESSION_MS = 6000            # of the group's members: what is stopped for longer is a zombie
 IMPATIENT_MS = 2000          # of every second instance: how long it waits for an answer before it asks again (10 s)
