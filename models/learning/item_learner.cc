@@ -40,7 +40,10 @@ ItemsView ItemLearner::View() const {
 }
 
 bool ItemLearner::Due() const {
-  return static_cast<double>(untold_) >= std::max(kUntoldLeast, kUntoldShare * items_.orders());
+  if (static_cast<double>(untold_) < kUntoldLeast) return false;
+  double bought = 0;
+  for (std::size_t i = 0; i < items_.items(); ++i) bought += items_.bought(items_.item(i));
+  return static_cast<double>(untold_) >= kUntoldShare * bought;
 }
 
 void ItemLearner::Save(ByteWriter& out) const {

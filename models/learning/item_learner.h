@@ -11,18 +11,19 @@
 
 namespace offerstream {
 
-/// ItemSimilarity over the thousand items bought most, each with the counts of 48 to 95 others: at most some 0.8 MB, which a
-/// record of Kafka holds with its usual limit. It is due to go out when purchases have grown by a twentieth, because
-/// lists change little before. One owner, not thread-safe. A purchase costs at most 50 pairs.
+/// ItemSimilarity over two thousand items, each with the counts of 24 to 47 others: at most some 0.8 MB, which a record of
+/// Kafka holds with its usual limit. The first ones seen have the places; those as good as forgotten make room. It is due to
+/// go out when what was bought has grown by a twentieth, because lists change little before. One owner, not thread-safe. A
+/// purchase costs at most 50 pairs.
 class ItemLearner {
  public:
-  static constexpr ItemLimits kLimits{1'000, 48, false};
+  static constexpr ItemLimits kLimits{2'000, 24, false};
 
   /// Takes a Basket observation (x: the other items); what makes no sense is refused and counted.
   void Apply(const Observation& row, std::span<const float> x);
   /// Every item with its list, made now. O(items x neighbours).
   ItemsView View() const;
-  /// Whether it has changed so much since Told that it is worth telling.
+  /// Whether it has changed so much since Told that it is worth telling. O(items).
   bool Due() const;
   /// It was told as it is now.
   void Told() { untold_ = 0; }
