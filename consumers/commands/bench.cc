@@ -11,6 +11,7 @@
 
 #include "consumers/commands/bench_kafka.h"
 #include "consumers/commands/bench_latency.h"
+#include "consumers/commands/explain.h"
 #include "consumers/offline/bench_engine.h"
 #include "consumers/offline/bench_memory.h"
 #include "models/learning_fold.h"
@@ -337,16 +338,11 @@ void PrintTable(const BenchOptions& options, const Findings& found, const std::v
   }
 }
 
-int Complain(const Error& error) {
-  fmt::print(stderr, "offerstream: {} {}\n", Sentence(error.code), error.detail);
-  return ExitCode(error.code);
-}
-
 }  // namespace
 
 int RunBench(const BenchOptions& given) {
   BenchOptions options = given;
-  if (!options.latency.empty() && options.brokers.empty()) return Complain(Error{Code::kUsage, 0, "--latency needs --kafka"});
+  if (!options.latency.empty() && options.brokers.empty()) return Explain(Error{Code::kUsage, 0, "--latency needs --kafka"});
   if (!options.brokers.empty()) {
     // A topic of its own each time: its name is in every decision's id, and its offsets begin at 0.
     options.workload.topic = fmt::format("offerstream-bench-{}-{}", getpid(), BenchTime::Now().wall_ns % 1'000'000'000);
@@ -354,9 +350,9 @@ int RunBench(const BenchOptions& given) {
         std::min<std::uint64_t>(options.workload.events, kWarmEvents * options.workload.customers);
   }
   const auto plan = BenchPlan(options.workload);
-  if (!plan) return Complain(plan.error());
+  if (!plan) return Explain(plan.error());
   const LoadedMapping mapping = LoadMapping("segment");
-  if (!mapping.mapping) return Complain(Error{Code::kConfiguration, 0, mapping.errors.front().Text()});
+  if (!mapping.mapping) return Explain(Error{Code::kConfiguration, 0, mapping.errors.front().Text()});
   Findings found;
   // What the reference engine gives back stays with the process for the measured one: a service that has run for a
   // while does not ask the system for pages either. Memory is measured later, by what is resident.
@@ -368,23 +364,23 @@ int RunBench(const BenchOptions& given) {
     if (!options.brokers.empty() && options.stream) {
       BenchRun::Tell("kafka");
       auto stream = MeasureBenchStream(run.Stream());
-      if (!stream) return Complain(stream.error());
+      if (!stream) return Explain(stream.error());
       found.stream = std::move(*stream);
     }
     if (!options.latency.empty()) {
       const BenchLatency latency = run.Latency();
       if (latency.begin + LatencyRecords(latency) > run.records())
-        return Complain(Error{Code::kUsage, 0, fmt::format("--latency needs {} events after the introductions; raise --customers or --events", LatencyRecords(latency))});
+        return Explain(Error{Code::kUsage, 0, fmt::format("--latency needs {} events after the introductions; raise --customers or --events", LatencyRecords(latency))});
       BenchRun::Tell("latency");
       auto measured = MeasureBenchLatency(latency);
-      if (!measured) return Complain(measured.error());
+      if (!measured) return Explain(measured.error());
       found.latency = std::move(*measured);
     }
   }
   if (options.memory) {
     BenchRun::Tell("memory");
     const auto memory = MeasureBenchMemory(*plan, options.workload.customers);
-    if (!memory) return Complain(memory.error());
+    if (!memory) return Explain(memory.error());
     found.memory = *memory;
   }
   BenchRun::Tell("");

@@ -5,9 +5,9 @@
 #include <unistd.h>
 
 #include <chrono>
-#include <filesystem>
 #include <utility>
 
+#include "consumers/commands/scratch.h"
 #include "consumers/config/config.h"
 #include "consumers/decision_worker.h"
 #include "consumers/kafka/kafka_client.h"
@@ -65,19 +65,6 @@ class CountingOutbox final : public Outbox {
 
  private:
   Outbox& to_;
-};
-
-/// A directory that is gone afterwards.
-struct Scratch {
-  std::filesystem::path path{};
-  explicit Scratch(std::string_view name)
-      : path(std::filesystem::temp_directory_path() / fmt::format("{}-{}", name, getpid())) {
-    std::filesystem::create_directories(path);
-  }
-  ~Scratch() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path, ignored);
-  }
 };
 
 class StreamRun {

@@ -1,18 +1,16 @@
 #include "consumers/commands/bench_latency.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <atomic>
 #include <charconv>
 #include <chrono>
-#include <filesystem>
 #include <memory>
 #include <thread>
 #include <unordered_map>
 
 #include "consumers/commands/embedded_service.h"
+#include "consumers/commands/scratch.h"
 #include "consumers/kafka/kafka_producer.h"
 #include "consumers/log.h"
 #include "consumers/offline/market_link.h"
@@ -76,13 +74,7 @@ class Arrivals {
 
 class LatencyRun {
  public:
-  explicit LatencyRun(const BenchLatency& latency)
-      : latency_(latency), state_(std::filesystem::temp_directory_path() / fmt::format("offerstream-latency-{}", getpid())) {}
-  ~LatencyRun() {
-    service_.reset();
-    std::error_code ignored;
-    std::filesystem::remove_all(state_, ignored);
-  }
+  explicit LatencyRun(const BenchLatency& latency) : latency_(latency), scratch_("offerstream-latency") {}
 
   Result<std::vector<LatencyFinding>> Measure() {
     if (Status opened = Open(); !opened) return tl::unexpected(opened.error());
@@ -110,7 +102,7 @@ class LatencyRun {
                              fmt::format("kafka: {{ brokers: \"{}\" }}\nevents: [ {{ topic: {}, mapping: segment }} ]\n"
                                          "topics: {{ decisions: {}-decisions, caps: {}-caps }}\nstate: {{ dir: {} }}\nhttp: "
                                          "{{ listen: \"\" }}\ndev: true\nlog: {{ level: warn }}\n",
-                                         latency_.brokers, id, id, id, state_.string());
+                                         latency_.brokers, id, id, id, scratch_.path.string());
     LoadedConfig loaded = ParseConfig(text, "bench.yaml", {{"app.id", id}});
     if (!loaded.config) return Fail(Code::kConfiguration, loaded.errors.front().Text());
     SetUpLog("warn", "text");
@@ -130,7 +122,6 @@ class LatencyRun {
   // The next `count` records, at `rate` a second (0: as they go), until their decisions have come.
   Status Feed(const Arrivals& arrivals, std::size_t count, std::uint32_t rate) {
     const std::int64_t begin = NowNs();
-    std::size_t last = 0;
     for (std::size_t i = 0; i < count; ++i, ++next_) {
       const std::int64_t due = rate == 0 ? NowNs() : begin + static_cast<std::int64_t>(1e9 * static_cast<double>(i) / rate);
       while (NowNs() < due) std::this_thread::sleep_for(std::chrono::microseconds(200));
@@ -138,9 +129,8 @@ class LatencyRun {
       const std::string_view key = latency_.records->Key(next_);
       const OutRecord record{.partition = static_cast<std::int32_t>(H64(key) % kPartitions), .key = key, .value = latency_.records->Value(next_)};
       if (Status sent = producer_->Send(service_->config().events.front().topic, record); !sent) return sent;
-      if ((*latency_.decided)[next_]) last = next_;
     }
-    for (const std::int64_t until = NowNs() + kPatienceNs; last > 0 && !All(arrivals, next_ - count);) {
+    for (const std::int64_t until = NowNs() + kPatienceNs; !All(arrivals, next_ - count);) {
       if (service_->over()) return Fail(Code::kGateFailed, "the service ended");
       if (NowNs() > until) return Fail(Code::kGateFailed, fmt::format("a decision did not come within ten seconds at {} events/s", rate));
       std::this_thread::sleep_for(std::chrono::milliseconds(20));
@@ -166,7 +156,7 @@ class LatencyRun {
   }
 
   const BenchLatency& latency_;
-  const std::filesystem::path state_;
+  Scratch scratch_;   // before the service, which uses it to its end
   std::unique_ptr<EmbeddedService> service_{};
   std::unique_ptr<KafkaProducer> producer_{};
   std::unique_ptr<DecisionReader> reader_{};

@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "consumers/commands/embedded_service.h"
+#include "consumers/commands/explain.h"
 #include "consumers/config/config.h"
 #include "consumers/config/embedded_files.h"
 #include "consumers/config/quantity_text.h"
@@ -31,11 +32,6 @@ constexpr double kAnswerSeconds = 3;
 constexpr std::int32_t kPartitions = 2;
 
 std::atomic<int> interrupted{0};
-
-int Explain(const Error& error) {
-  fmt::print(stderr, "offerstream: {} {}\n", Sentence(error.code), error.detail);
-  return ExitCode(error.code);
-}
 
 double Since(SteadyClock::time_point begin) {
   return std::chrono::duration<double>(SteadyClock::now() - begin).count();

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "consumers/commands/check.h"
+#include "consumers/commands/explain.h"
 #include "consumers/kafka/kafka_client.h"
 #include "consumers/kafka/kafka_producer.h"
 #include "consumers/kafka/kafka_topics.h"
@@ -19,11 +20,6 @@ namespace {
 
 constexpr int kTimeoutMs = 15'000;
 constexpr std::uint64_t kShown = 20;
-
-int Explain(const Error& error) {
-  fmt::print(stderr, "offerstream: {} {}\n", Sentence(error.code), error.detail);
-  return ExitCode(error.code);
-}
 
 bool IsOurs(std::string_view header) { return header.starts_with("__connect.errors.") || header.starts_with("offerstream."); }
 

@@ -9,6 +9,7 @@
 #include <memory>
 
 #include "consumers/commands/check.h"
+#include "consumers/commands/explain.h"
 #include "consumers/offline/closed_loop.h"
 #include "consumers/offline/market_link.h"
 #include "consumers/offline/text_output.h"
@@ -83,11 +84,6 @@ int WriteFile(SimulatedMarket& market, const SimulateOptions& options) {
     }
   }
   return std::fflush(file.get()) == 0 ? 0 : Broken("cannot write", name);
-}
-
-int Explain(const Error& error) {
-  fmt::print(stderr, "offerstream: {} {}\n", Sentence(error.code), error.detail);
-  return ExitCode(error.code);
 }
 
 /// The closed loop: a configuration decides, customers answer what they are shown. Events and decisions into files.

@@ -3,17 +3,13 @@
 #include <fmt/format.h>
 
 #include "consumers/commands/check.h"
+#include "consumers/commands/explain.h"
 #include "consumers/kafka/kafka_topics.h"
 
 namespace offerstream {
 namespace {
 
 constexpr int kTimeoutMs = 15'000;
-
-int Explain(const Error& error) {
-  fmt::print(stderr, "offerstream: {} {}\n", Sentence(error.code), error.detail);
-  return ExitCode(error.code);
-}
 
 }  // namespace
 

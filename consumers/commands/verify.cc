@@ -7,6 +7,7 @@
 
 #include "consumers/admin_json.h"
 #include "consumers/commands/check.h"
+#include "consumers/commands/explain.h"
 #include "consumers/journal_check.h"
 #include "consumers/kafka/kafka_topics.h"
 #include "consumers/position_text.h"
@@ -18,11 +19,6 @@ namespace offerstream {
 namespace {
 
 constexpr int kTimeoutMs = 15'000;
-
-int Explain(const Error& error) {
-  fmt::print(stderr, "offerstream: {} {}\n", Sentence(error.code), error.detail);
-  return ExitCode(error.code);
-}
 
 /// Configuration and logs of an application, without its state.
 struct Logs {
