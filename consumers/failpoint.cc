@@ -83,6 +83,7 @@ std::string_view Name(Step step) {
     case Step::kRefold: return "refold";
     case Step::kLearnPublish: return "learn.publish";
     case Step::kLearnStore: return "learn.store";
+    case Step::kEnd: return "end";
   }
   return "";
 }

@@ -1,5 +1,6 @@
 #include "consumers/learning_worker.h"
 
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -17,6 +18,8 @@ namespace offerstream {
 namespace {
 
 constexpr std::size_t kReadRecords = 500;
+constexpr int kNice = 5;                      // decisions do not wait for learning
+constexpr Duration kRoundsPerInterval = 4;    // at most, however many observations come
 constexpr std::int64_t kReportMs = 1000;      // reports (with drivers) are made at most so often
 constexpr int kIdleWaitMs = 50;
 constexpr int kRestartPauseMs = 500;
@@ -156,7 +159,10 @@ Status LearningWorker::Turn(int wait_ms) {
   for (const LogEnd& end : batch_.ends) owned_[static_cast<std::size_t>(end.partition)].read_to = end.offset;
   const LearningSpec& learning = environment_.plan->learning;
   const std::int64_t now = environment_.clock->SteadyMs();
-  const bool due = now - round_began_ms_ >= learning.snapshot_every || round_observations_ >= learning.snapshot_observations;
+  const std::int64_t round_ms = now - round_began_ms_;
+  // A quarter of the time at least: every round publishes whole models and every shard adopts them.
+  const bool many = round_observations_ >= learning.snapshot_observations && round_ms >= learning.snapshot_every / kRoundsPerInterval;
+  const bool due = many || round_ms >= learning.snapshot_every;
   return due ? EndRound() : Status{};
 }
 
@@ -247,6 +253,7 @@ Status LearningWorker::EndRound(bool all) {
 }
 
 Status LearningWorker::Run(const std::atomic<bool>& stop) {
+  (void)setpriority(PRIO_PROCESS, 0, kNice);   // of this thread alone
   for (bool started = false; !stop;) {
     Status turned = started ? Turn(kIdleWaitMs) : Start();
     if (turned) {

@@ -4,17 +4,21 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <chrono>
 #include <csignal>
 #include <thread>
 
 #include <fmt/format.h>
 
 #include "consumers/commands/check.h"
+#include "consumers/failpoint.h"
 #include "consumers/log.h"
 #include "consumers/service.h"
 
 namespace offerstream {
 namespace {
+
+constexpr std::chrono::seconds kEndPatience{3};
 
 /// Counts SIGTERM and SIGINT on a thread of its own; all others have them blocked. While the service starts, the first ends the
 /// process. SIGHUP is answered in the log.
@@ -54,6 +58,18 @@ class SignalCounter {
   std::thread thread_;
 };
 
+/// Everything is stored and told by now, but a client of librdkafka 2.0.2 may wait for ever while it is destroyed: after the clock
+/// was set back, for one.
+void EndWithin(std::chrono::seconds patience, int code) {
+  std::thread([patience, code] {
+    std::this_thread::sleep_for(patience);
+    Log(LogLevel::kWarn, "a Kafka client does not end; left as it is");
+    FlushLog();
+    _exit(code);
+  }).detach();
+  (void)PassFailpoint(Step::kEnd);
+}
+
 }  // namespace
 
 int RunRun(const RunOptions& options) {
@@ -73,10 +89,12 @@ int RunRun(const RunOptions& options) {
   }
   if (!ended) {
     fmt::print(stderr, "offerstream: {} {} cause={}\n", Sentence(ended.error().code), ended.error().detail, ReasonText(ended.error().code));
+    EndWithin(kEndPatience, ExitCode(ended.error().code));
     return ExitCode(ended.error().code);
   }
   Log(LogLevel::kInfo, "stopped");
   FlushLog();
+  EndWithin(kEndPatience, 0);
   return 0;
 }
 

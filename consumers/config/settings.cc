@@ -222,7 +222,7 @@ constexpr Setting kSettings[] = {
      "pool: all variants, weighted by how well they predict; a model's view and its cost to decide stay the same."},
     {"learning.adopt", T::kChoice, "commit", 0, 0, "commit|never", false, "never freezes the models that decide."},
     {"learning.snapshot", T::kSection, "", 0, 0, "", false, "When a model is published."},
-    {"learning.snapshot.observations", T::kInteger, "1000", 1, 1e9, "", false, "After so many observations."},
+    {"learning.snapshot.observations", T::kInteger, "1000", 1, 1e9, "", false, "After so many observations, at most four times in `every`."},
     {"learning.snapshot.every", T::kDuration, "1s", 10, kHour, "", false, "Or after this time, if there was any."},
     {"churn", T::kSection, "", 0, 0, "", false,
      "Who stops buying: with this section everybody who bought is looked at every 28 days, and learned from."},

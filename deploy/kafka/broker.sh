@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
 # A real Kafka broker for tests and the demo: one KRaft node from pinned jars, on loopback, up in a few seconds.
 #
-#   broker.sh start [--version V] [--port N] [--dir DIR] [--behind "PORT:ADVERTISED ..."]
+#   broker.sh start [--version V] [--port N] [--dir DIR] [--behind "PORT:ADVERTISED ..."] [--steady]
 #                                                          prints progress on stderr and, as the last line of stdout,
 #                                                          the bootstrap address; returns when the broker answers
 #                                                          --behind: further listeners that send their clients to another
 #                                                          port of this machine, where a proxy stands before them
+#                                                          --steady: compiles fully and compacts as rarely as a broker in
+#                                                          production; for measurements, slower in its first half minute
 #   broker.sh stop  [--dir DIR]                            harmless when nothing runs
 #   broker.sh jars  [--version V]                          only fetches and verifies the jars
 #
@@ -122,7 +124,7 @@ transaction.state.log.min.isr=1
 transaction.abort.timed.out.transaction.cleanup.interval.ms=1000
 # Nothing is deleted by age: replayed history carries old timestamps, and retention looks at those.
 log.retention.ms=-1
-log.cleaner.backoff.ms=100
+log.cleaner.backoff.ms=$([[ $steady ]] && echo 15000 || echo 100)
 log.cleaner.dedupe.buffer.size=16777216
 num.network.threads=2
 num.io.threads=4
@@ -141,7 +143,7 @@ PROPERTIES
 launch() {
   local ports; read -r -a ports <<<"$(free_ports "$port")"
   write_properties "${ports[@]}"
-  local java=(java -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Xms128m -Xmx512m -XX:-UsePerfData -Djava.awt.headless=true
+  local java=(java -XX:+UseSerialGC -XX:TieredStopAtLevel=$([[ $steady ]] && echo 4 || echo 1) -Xms128m -Xmx512m -XX:-UsePerfData -Djava.awt.headless=true
     -Dorg.slf4j.simpleLogger.defaultLogLevel=warn -Dorg.slf4j.simpleLogger.log.kafka.server.KafkaRaftServer=info
     -Dorg.slf4j.simpleLogger.showDateTime=true '-Dorg.slf4j.simpleLogger.dateTimeFormat=HH:mm:ss.SSS'
     -cp "$jars/*")
@@ -229,8 +231,8 @@ stop() {
   say "stopped in $dir"
 }
 
-version=3.9.1 port=0 behind= dir="$root/.kafka/default"
-[[ $# -gt 0 ]] || { sed -n '2,14p' "${BASH_SOURCE[0]}" >&2; exit 2; }
+version=3.9.1 port=0 behind= steady= dir="$root/.kafka/default"
+[[ $# -gt 0 ]] || { sed -n '2,16p' "${BASH_SOURCE[0]}" >&2; exit 2; }
 verb=$1; shift
 while [[ $# -gt 0 ]]; do
   case $1 in
@@ -238,6 +240,7 @@ while [[ $# -gt 0 ]]; do
       [[ $# -ge 2 ]] || code=2 die "$1 needs a value"
       printf -v "${1#--}" '%s' "$2"
       shift 2 ;;
+    --steady) steady=yes; shift ;;
     *) code=2 die "unknown argument $1" ;;
   esac
 done

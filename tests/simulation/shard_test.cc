@@ -490,5 +490,32 @@ TEST_F(Shard, ALearnerThatStartedFromTheTopicStartsAgainFromItsStore) {
   EXPECT_EQ(from_store.second, from_topic.second);
 }
 
+// A round publishes whole models: many observations a second must not make many rounds a second.
+TEST_F(Shard, ALearnerEndsARoundAtMostFourTimesInItsInterval) {
+  MemoryKafka kafka;
+  Feed(kafka, 2000, 60);
+  Process process(kafka);
+  process.shard->Assign({0, 1});
+  for (int turn = 0; turn < 20; ++turn) process.Turn();
+  const auto plan = std::make_shared<CampaignPlan>(*process.environment.plan);
+  plan->learning.snapshot_observations = 10;
+  ShardEnvironment environment = process.environment;
+  environment.plan = plan;
+  const auto store = OpenMemoryStore();
+  environment.store = store.get();
+  MemoryPublisher publisher(kafka, Outputs());
+  LearningWorker learner(environment, publisher);
+  ASSERT_TRUE(learner.Start().has_value());
+  const auto rounds_after = [&](std::int64_t ms) {
+    process.clock.now += ms;
+    EXPECT_TRUE(learner.Turn(0).has_value());
+    return learner.View().rounds;
+  };
+  const std::uint64_t first = rounds_after(0);
+  EXPECT_EQ(rounds_after(plan->learning.snapshot_every / 4 - 1), first);
+  EXPECT_EQ(rounds_after(1), first + 1);
+  EXPECT_EQ(rounds_after(0), first + 1);
+}
+
 }  // namespace
 }  // namespace offerstream

@@ -172,6 +172,18 @@ class Limits(MatrixCase):
         self.assertEqual(service.stop(), 0, service.log())
         self.assertLess(time.monotonic() - begin, 3)
 
+    def test_11_a_client_that_does_not_end_holds_up_nothing(self):
+        app = self.application()
+        app.feed(1000)
+        service = app.start(environment={"OFFERSTREAM_FAILPOINT": "end:1:delay=60000"})
+        app.await_end(service=service)
+        time.sleep(1.3)
+        begin = time.monotonic()
+        self.assertEqual(service.stop(), 0, service.log())
+        self.assertLess(time.monotonic() - begin, 10)
+        self.assertIn("a Kafka client does not end", service.log())
+        app.judge()
+
     def test_19_of_two_with_one_name_the_newcomer_stays(self):
         app = self.application()
         app.feed(500)
