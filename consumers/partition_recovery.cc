@@ -103,6 +103,7 @@ Status Recovery::Load(std::int64_t from, std::optional<TxnSeq> wanted) {
   StateBatch batch;
   PartitionMeta progress = meta_.value_or(PartitionMeta{});
   progress.restoring = true;
+  const std::int64_t began_ms = env_.clock->SteadyMs();
   std::uint64_t rows = 0;
   Status failed{};
   const auto flush = [&]() {
@@ -159,7 +160,8 @@ Status Recovery::Load(std::int64_t from, std::optional<TxnSeq> wanted) {
   progress.restoring = false;
   meta_->restoring = false;
   if (Status written = flush(); !written) return written;
-  Log(LogLevel::kInfo, fmt::format("partition {}: loaded {} rows from {}", partition_, rows, config_.ProfilesTopic()));
+  Log(LogLevel::kInfo, fmt::format("partition {}: loaded {} rows from {} in {:.2f} s", partition_, rows, config_.ProfilesTopic(),
+                                       static_cast<double>(env_.clock->SteadyMs() - began_ms) / 1000));
   return {};
 }
 
