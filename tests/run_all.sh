@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Every test, as './run test' and the build server call it: one build type for all (release: the numbers users get), first
-# what needs no broker, then the tests against real Kafka one after the other, then a short run of every fuzzer.
+# what needs no broker, then the tests against real Kafka (those that wait rather than work two at a time), then a short run of every fuzzer.
 # Results are collected as JUnit files in build/test-results and counted by count_results.py in the last line.
 #   OFFERSTREAM_TEST_FUZZ_SECONDS=15   per fuzzer; 0 leaves fuzzing out
 set -uo pipefail
@@ -36,7 +36,7 @@ ctest --test-dir build/release -j 1 -L '^bench$' --timeout 900 --output-on-failu
 
 say "tests with a real Kafka broker"
 if deploy/kafka/broker.sh jars >/dev/null; then
-  ctest --test-dir build/release -j 1 -L '^robustness$' --timeout 900 --output-on-failure --no-tests=ignore \
+  ctest --test-dir build/release -j 2 -L '^robustness$' --timeout 900 --output-on-failure --no-tests=ignore \
     --output-junit "$results/robustness.xml" >&2
 else
   failed_stage kafka-jars

@@ -6,6 +6,7 @@
 #include <atomic>
 #include <chrono>
 #include <csignal>
+#include <new>
 #include <thread>
 
 #include <fmt/format.h>
@@ -70,12 +71,20 @@ void EndWithin(std::chrono::seconds patience, int code) {
   (void)PassFailpoint(Step::kEnd);
 }
 
+/// Called where memory cannot be had: no more than one write, which needs none.
+void StopForMemory() {
+  static constexpr char kText[] = "offerstream: cause=memory no more memory can be had; stopping, a restart is safe: lower state.memory or give more\n";
+  (void)!write(STDERR_FILENO, kText, sizeof kText - 1);
+  _exit(75);
+}
+
 }  // namespace
 
 int RunRun(const RunOptions& options) {
   std::unique_ptr<Config> config = LoadOrExplain(options.config, options.set);
   if (config == nullptr) return ExitCode(Code::kConfiguration);
   (void)prctl(PR_SET_DUMPABLE, 0);   // secrets of the configuration stay out of core files
+  std::set_new_handler(StopForMemory);
   (void)std::signal(SIGPIPE, SIG_IGN);
   (void)std::signal(SIGXFSZ, SIG_IGN);   // a file that may not grow is an error of the store, not a death without a word
   SetUpLog(config->log_level, config->log_format);

@@ -15,7 +15,7 @@
 namespace offerstream {
 namespace {
 
-constexpr int kUnknownMs = 3'000, kAskAgainMs = 100;
+constexpr int kUnknownMs = 3'000, kAskMs = 2'000, kAskAgainMs = 100;
 
 }  // namespace
 
@@ -44,9 +44,18 @@ struct KafkaConsumer::Impl : KafkaHandle {
     return 0;
   }
   Status Take(const std::vector<TopicPosition>& positions);
+  void HearOf(const std::string& topic, int timeout_ms);
   static void Rebalance(rd_kafka_t*, rd_kafka_resp_err_t, rd_kafka_topic_partition_list_t*, void*);
   void AddTo(RecordBatch& batch, rd_kafka_message_t* message) const;
 };
+
+/// Asks for the topic's leaders, which replaces what was known of them.
+void KafkaConsumer::Impl::HearOf(const std::string& topic, int timeout_ms) {
+  rd_kafka_topic_t* handle = rd_kafka_topic_new(rk, topic.c_str(), nullptr);
+  const struct rd_kafka_metadata* metadata = nullptr;
+  if (rd_kafka_metadata(rk, 0, handle, &metadata, timeout_ms) == RD_KAFKA_RESP_ERR_NO_ERROR) rd_kafka_metadata_destroy(metadata);
+  rd_kafka_topic_destroy(handle);
+}
 
 Status KafkaConsumer::Impl::Take(const std::vector<TopicPosition>& positions) {
   for (const TopicPosition& p : positions) {
@@ -231,21 +240,30 @@ Status KafkaConsumer::Committed(std::vector<TopicPosition>& positions, int timeo
 Result<LogBounds> KafkaConsumer::Bounds(const std::string& topic, std::int32_t partition, int timeout_ms) {
   // Not rd_kafka_query_watermark_offsets: in 2.0.2 it ignores its timeout and waits for as long as no broker answers. The
   // times -2 and -1 mean the log's begin and end, as everywhere in Kafka.
+  const std::int64_t begin = KafkaNowMs();
   const auto ask = [&](std::int64_t which, std::int64_t& offset) {
     const PositionList list = MakeList({{topic, partition, which, {}}});
-    auto error = rd_kafka_offsets_for_times(impl_->rk, list.get(), timeout_ms);
+    auto error = rd_kafka_offsets_for_times(impl_->rk, list.get(), std::min(timeout_ms, kAskMs));
     if (error == RD_KAFKA_RESP_ERR_NO_ERROR) error = list->elems[0].err;
     offset = list->elems[0].offset;
     return error == RD_KAFKA_RESP_ERR_NO_ERROR && offset < 0 ? RD_KAFKA_RESP_ERR__TIMED_OUT : error;
   };
+  // What a client has heard of a topic may lack the partition for a moment (one that is really missing still is a little later), or
+  // name a leader of before, perhaps a dead one: 2.0.2 would ask that one until it hears of the next by chance.
+  const auto settle = [&](std::int64_t which, std::int64_t& offset) {
+    for (;;) {
+      const auto error = ask(which, offset);
+      const bool unknown = error == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION;
+      const bool stale = error == RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION || error == RD_KAFKA_RESP_ERR__TIMED_OUT || error == RD_KAFKA_RESP_ERR__TRANSPORT;
+      const int patience_ms = unknown ? std::min(timeout_ms, kUnknownMs) : stale ? timeout_ms : 0;
+      if (KafkaNowMs() >= begin + patience_ms) return error;
+      std::this_thread::sleep_for(std::chrono::milliseconds(kAskAgainMs));
+      impl_->HearOf(topic, std::min(timeout_ms, kAskMs));
+    }
+  };
   LogBounds bounds;
-  // What a client has heard of a topic may lack the partition for a moment; one that is really missing still is a little later.
-  auto error = ask(RD_KAFKA_OFFSET_BEGINNING, bounds.low);
-  for (const std::int64_t until = KafkaNowMs() + std::min(timeout_ms, kUnknownMs);
-       error == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION && KafkaNowMs() < until; error = ask(RD_KAFKA_OFFSET_BEGINNING, bounds.low)) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(kAskAgainMs));
-  }
-  if (error == RD_KAFKA_RESP_ERR_NO_ERROR) error = ask(RD_KAFKA_OFFSET_END, bounds.high);
+  auto error = settle(RD_KAFKA_OFFSET_BEGINNING, bounds.low);
+  if (error == RD_KAFKA_RESP_ERR_NO_ERROR) error = settle(RD_KAFKA_OFFSET_END, bounds.high);
   if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return FailWith(*impl_, error, fmt::format("{}[{}]", topic, partition));
   return bounds;
 }

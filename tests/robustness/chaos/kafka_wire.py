@@ -1,4 +1,4 @@
-"""As much of Kafka's protocol as the harness needs, over one broker, in versions that 3.9 and 4.1 both know: what is committed,
+"""As much of Kafka's protocol as the harness needs, over one broker at a time, in versions that 3.9 and 4.1 both know: what is committed,
 where logs end, and what an operator or a stranger does to them (topics, offsets, a transaction that is left hanging)."""
 
 import socket
@@ -11,8 +11,8 @@ END_TXN, CREATE_PARTITIONS, DELETE_GROUPS = 26, 37, 42
 NAMES = {0: "Produce", 1: "Fetch", 2: "ListOffsets", 3: "Metadata", 9: "OffsetFetch", 10: "FindCoordinator", 11: "JoinGroup",
          12: "Heartbeat", 13: "LeaveGroup", 14: "SyncGroup", 22: "InitProducerId", 24: "AddPartitionsToTxn", 25: "AddOffsetsToTxn",
          26: "EndTxn", 28: "TxnOffsetCommit"}
-# Not yet, or not here: asked again. Loading, coordinator, leader and network; topics that are only being made.
-RETRIED = {3, 5, 6, 7, 13, 14, 15, 16, 51}
+# Not yet, or not here: asked again. Loading, coordinator, leader, copies and network; topics that are only being made.
+RETRIED = {3, 5, 6, 7, 13, 14, 15, 16, 19, 20, 51}
 DUPLICATE_SEQUENCE = 46
 
 
@@ -61,11 +61,21 @@ class Answer:
 
 
 class Wire:
-    """One connection, made anew when it breaks. Every call is tried until `patience` seconds are over."""
+    """One connection, made anew when it breaks. Every call is tried until `patience` seconds are over, of several brokers
+    ("HOST:PORT,HOST:PORT") at one after the other: the leader or coordinator is among them."""
 
     def __init__(self, address, patience=60.0):
-        host, port = address.rsplit(":", 1)
-        self.address, self.patience, self.link, self.number = (host, int(port)), patience, None, 0
+        self.addresses = [(host, int(port)) for host, port in (one.rsplit(":", 1) for one in address.split(","))]
+        self.patience, self.link, self.number = patience, None, 0
+
+    @property
+    def address(self):
+        return self.addresses[0]
+
+    def next_broker(self):
+        if len(self.addresses) > 1:
+            self.close()
+            self.addresses = self.addresses[1:] + self.addresses[:1]
 
     def close(self):
         if self.link is not None:
@@ -103,26 +113,38 @@ class Wire:
                 self.close()
                 if time.monotonic() > end:
                     raise TimeoutError(f"no answer from Kafka at {self.address}: {error}") from error
+                self.next_broker()
             except KafkaError as error:
                 if error.code not in RETRIED or time.monotonic() > end:
                     raise
+                self.next_broker()
             time.sleep(0.1)
 
     # -- asking
 
-    def partitions(self, topic):
-        """How many; 0 when there is no such topic."""
+    def metadata(self, topic=None):
+        """By topic (all: None) and partition: (leader, brokers in sync). A topic or partition with an error is not there."""
         def read(a):
             a.array(lambda: (a.take("i"), a.text(), a.take("i"), a.text()))
             a.take("i")
-            counts = {}
+            found = {}
             for _ in range(a.take("i")):
                 code, name = a.take("h"), a.text()
                 a.take("b")
-                n = a.array(lambda: (a.take("h"), a.take("i"), a.take("i"), a.array(lambda: a.take("i")), a.array(lambda: a.take("i"))))
-                counts[name] = 0 if code else len(n)
-            return counts.get(topic, 0)
-        return self.call(METADATA, 1, array([topic], text), read)
+                numbers = lambda: a.array(lambda: a.take("i"))
+                parts = a.array(lambda: (a.take("h"), a.take("i"), a.take("i"), numbers(), numbers()))
+                if not code:
+                    found[name] = {p: (leader, in_sync) for error, p, leader, _, in_sync in parts if not error}
+            return found
+        return self.call(METADATA, 1, struct.pack(">i", -1) if topic is None else array([topic], text), read)
+
+    def partitions(self, topic):
+        """How many; 0 when there is no such topic."""
+        return len(self.metadata(topic).get(topic, ()))
+
+    def leader(self, topic, partition=0):
+        """The number of the broker that leads it; None: none does."""
+        return self.metadata(topic).get(topic, {}).get(partition, (None, ()))[0]
 
     def offsets(self, topic, count, at=-1):
         """The ends (at=-1) or starts (-2) of partitions 0..count-1."""
@@ -160,10 +182,13 @@ class Wire:
         return self.call(OFFSET_FETCH, 1, body, read)
 
     def find_coordinator(self, key, kind):
+        """The number of the broker that coordinates a group (kind 0) or a transactional id (1)."""
         def read(a):
             a.take("i")
             a.check(f"coordinator of {key}")
-        self.call(FIND_COORDINATOR, 1, text(key) + struct.pack(">b", kind), read)
+            a.text()
+            return a.take("i")
+        return self.call(FIND_COORDINATOR, 1, text(key) + struct.pack(">b", kind), read)
 
     def group_state(self, group):
         """Stable, Empty, Dead, ..."""
@@ -178,8 +203,10 @@ class Wire:
 
     # -- what operators do
 
-    def create_topic(self, name, count, **settings):
-        body = array([name], lambda t: text(t) + struct.pack(">ihi", count, 1, 0) +
+    def create_topic(self, name, count, on=(), **settings):
+        """One copy of each partition, or one on each of the brokers `on`, the first of which leads."""
+        body = array([name], lambda t: text(t) + struct.pack(">ih", -1 if on else count, -1 if on else 1) +
+                     array(list(range(count)) if on else [], lambda p: struct.pack(">i", p) + array(list(on), lambda b: struct.pack(">i", b))) +
                      array(list(settings.items()), lambda s: text(s[0].replace("_", ".")) + text(str(s[1])))) + struct.pack(">ib", 10_000, 0)
         self.call(CREATE_TOPICS, 2, body, lambda a: (a.take("i"), a.array(lambda: (a.text(), a.check("creating " + name), a.text()))))
 

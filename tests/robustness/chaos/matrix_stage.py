@@ -57,13 +57,15 @@ class Service:
 class Application:
     """Configuration, topics and what was fed. Models are frozen unless said otherwise."""
 
+    partitions, topics = PARTITIONS, ("--dev",)   # as `topics apply` is told
+
     def __init__(self, case, name, more="learning: { adopt: never }\n", topic=None):
         self.case, self.name, self.topic = case, name, topic or f"{name}-events"
         self.directory = case.directory / name
         self.directory.mkdir()
         self.config, self.state, self.fed, self.services = self.directory / "offerstream.yaml", self.directory / "state", 0, []
         self.write_config(more)
-        case.run_engine("topics", "apply", "-c", self.config, "--dev", "--partitions", str(PARTITIONS))
+        case.run_engine("topics", "apply", "-c", self.config, "--partitions", str(self.partitions), *self.topics)
 
     def write_config(self, more):
         self.config.write_text(f"""version: 1
@@ -80,7 +82,7 @@ time: {{ idle_after: 1d }}
     def feed(self, count):
         """The next `count` simulated events."""
         if not hasattr(self, "writer"):
-            self.writer = Writer(self.case.broker.address, self.topic, PARTITIONS)
+            self.writer = Writer(self.case.broker.address, self.topic, self.partitions)
         for line in self.case.lines[self.fed:self.fed + count]:
             if self.writer.add(*line.split(b"\t", 1)) > 200_000:
                 self.writer.flush()
@@ -99,10 +101,10 @@ time: {{ idle_after: 1d }}
         return service
 
     def ends(self):
-        return self.case.wire.offsets(self.topic, PARTITIONS)
+        return self.case.wire.offsets(self.topic, self.partitions)
 
     def committed(self):
-        return [max(0, offset) for offset, _ in self.case.wire.committed(self.name, self.topic, PARTITIONS)]
+        return [max(0, offset) for offset, _ in self.case.wire.committed(self.name, self.topic, self.partitions)]
 
     def await_end(self, seconds=60, service=None):
         ends = self.ends()
@@ -130,7 +132,7 @@ time: {{ idle_after: 1d }}
         self.case.assertEqual(problems[:5], [])
         self.case.assertGreater(counts["decisions"], 0)
         if twin:
-            plain = Application(self.case, self.name + "-twin", topic=self.topic)
+            plain = type(self)(self.case, self.name + "-twin", topic=self.topic)
             plain.run_to_end()
             plain.close()
             problems, _ = oracle.compare_twin(self.case.broker.address, self.name, plain.name)
@@ -141,11 +143,16 @@ time: {{ idle_after: 1d }}
 class MatrixCase(unittest.TestCase):
     doors = 0   # proxies
     applications = 0
+    kind = Application
+
+    @classmethod
+    def start_broker(cls):
+        return Broker(cls.directory / "kafka", cls.doors, 1)
 
     @classmethod
     def setUpClass(cls):
         cls.directory = pathlib.Path(tempfile.mkdtemp(prefix="offerstream-matrix."))
-        cls.broker = Broker(cls.directory / "kafka", cls.doors, 1)
+        cls.broker = cls.start_broker()
         cls.wire = Wire(cls.broker.address)
         cls.run_engine("simulate", "--customers", "200", "--days", "30", "--seed", "3", "--events", str(EVENTS), "--dirt", "0.02", "--keyed",
                        "--out", cls.directory / "lines")
@@ -165,7 +172,7 @@ class MatrixCase(unittest.TestCase):
     def application(self, more="learning: { adopt: never }\n"):
         MatrixCase.applications += 1
         name = re.sub(r"[^a-z0-9]+", "-", self._testMethodName.lower())[5:35].strip("-") + f"-{MatrixCase.applications}"
-        app = Application(self, name, more)
+        app = self.kind(self, name, more)
         self.addCleanup(app.close)
         return app
 

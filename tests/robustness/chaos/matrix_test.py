@@ -16,6 +16,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 import oracle  # noqa: E402
 from fault_proxy import UP, Rule  # noqa: E402
 from matrix_stage import MatrixCase  # noqa: E402
+from stage import ROOT  # noqa: E402
 
 
 class Disk(MatrixCase):
@@ -59,6 +60,41 @@ class Disk(MatrixCase):
         service = app.start(under=["prlimit", "--fsize=60000"])
         self.assert_stopped(service, 75, "cause=")
         app.run_to_end()
+        app.judge()
+
+    def faulty_disk(self, app):
+        library = pathlib.Path(os.environ.get("OFFERSTREAM_FAULTY_DISK", ROOT / "build/release/tests/robustness/libfaulty_disk.so"))
+        if not library.exists():
+            self.skipTest(f"{library} is not built")
+        orders = app.directory / "disk"
+        orders.write_text("sound")
+        return {"LD_PRELOAD": str(library), "FAULTY_DISK_BELOW": str(app.state), "FAULTY_DISK_ORDERS": str(orders)}, orders
+
+    def test_28_a_disk_that_fails_ends_the_process_with_75_and_nothing_is_torn(self):
+        app = self.application()
+        app.feed(500)
+        faulty, orders = self.faulty_disk(app)
+        for n in range(3):
+            service = app.start(f"log{n}", environment=faulty)
+            app.await_end(service=service)
+            orders.write_text("eio")
+            app.feed(300)
+            self.assert_stopped(service, 75, "cause=")
+            orders.write_text("sound")
+        app.run_to_end()
+        app.judge()
+
+    def test_28_a_slow_disk_is_slow_and_right(self):
+        app = self.application()
+        faulty, orders = self.faulty_disk(app)
+        service = app.start(environment=faulty)
+        self.await_log(service, "assigned")
+        orders.write_text("slow 200")
+        app.feed(600)
+        app.await_end(service=service)
+        orders.write_text("sound")
+        time.sleep(1.3)
+        self.assertEqual(service.stop(), 0, service.log()[-2000:])
         app.judge()
 
     def test_30_directories_that_cannot_be_used_are_named_before_joining(self):
@@ -134,6 +170,29 @@ class Limits(MatrixCase):
             self.assertRegex(service.log(), "(?i)too many open files|descriptor")
         else:
             service.kill()
+        app.run_to_end()
+        app.judge()
+
+    def test_31_memory_that_cannot_be_had_ends_the_process_with_75_or_nothing(self):
+        app = self.application()
+        app.feed(500)
+        ended = 0
+        for n in range(3):
+            service = app.start(f"log{n}")
+            app.await_end(service=service)
+            size = next(int(line.split()[1]) for line in pathlib.Path(f"/proc/{service.process.pid}/status").read_text().splitlines() if line.startswith("VmSize"))
+            subprocess.run(["prlimit", "--pid", str(service.process.pid), f"--as={size * 1024}"], check=True)
+            app.feed(300)
+            end = time.monotonic() + 20
+            while not service.ended() and app.committed() != app.ends() and time.monotonic() < end:
+                time.sleep(0.1)
+            if service.ended():
+                ended += 1
+                self.assertIn(service.process.returncode, (75, -6), service.log()[-2000:])
+            else:
+                self.assertEqual(app.committed(), app.ends(), service.log()[-2000:])
+                service.kill()
+        print(f"  {ended} of 3 ended", end=" ", flush=True)
         app.run_to_end()
         app.judge()
 
