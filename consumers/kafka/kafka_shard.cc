@@ -18,6 +18,7 @@ constexpr int kCommitTimeoutMs = 30'000;
 constexpr int kCommittedTimeoutMs = 10'000;
 constexpr int kCommittedPatienceMs = 60'000;   // transaction timeout and the broker's sweep fit in
 constexpr int kFencedMax = 3;              // within a minute: another owner is alive
+constexpr int kOwnJoinsMax = 3;            // each within a minute of the one before
 constexpr std::int64_t kFencedAgainMs = 60'000;
 
 std::int64_t NowMs() {
@@ -135,9 +136,11 @@ Result<OwnershipChange> KafkaShard::Attend() {
   assert(!open_);
   if (Status served = consumer_->Attend(); !served) {
     if (served.error().code != Code::kKafkaFenced) return tl::unexpected(served.error());
-    // A request to join of our own that was long under way does this, too; another process does it again.
-    if (NowMs() - fenced_at_ms_ < kFencedAgainMs) return Fail(Code::kKafkaFenced, served.error().detail + "; a duplicate instance id?");
+    // A request to join of our own that was long under way does this, too, and a coordinator that stands still now and then makes
+    // several; another process does it again and again.
+    if (NowMs() - fenced_at_ms_ >= kFencedAgainMs) fenced_ = 0;
     fenced_at_ms_ = NowMs();
+    if (++fenced_ > kOwnJoinsMax) return Fail(Code::kKafkaFenced, served.error().detail + "; a duplicate instance id?");
     std::vector<TopicPosition> none;
     Log(LogLevel::kWarn, fmt::format("shard {}: {}; joining anew", settings_.shard, served.error().detail));
     if (Status told = OnChange(KafkaConsumer::Change::kLost, none); !told) return tl::unexpected(told.error());

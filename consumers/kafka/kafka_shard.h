@@ -65,6 +65,7 @@ class KafkaShard final : public EventSource, public Outbox {
   OwnershipChange change_;
   std::map<std::int32_t, std::vector<std::int64_t>> next_;   // owned partition -> next offset by input
   std::int64_t fenced_at_ms_ = INT64_MIN / 2;   // when another took our name in the group; long ago: never
+  int fenced_ = 0;                              // how often lately
   bool open_ = false, sound_ = false;   // a transaction; and nothing of it has failed
 };
 
