@@ -136,6 +136,11 @@ std::string CustomerJson(const CampaignPlan& plan, const CustomerView& view) {
       Array(p.exposures, [&](const Exposure& e) { return ExposureJson(plan, e); }));
 }
 
+std::string ErasureRequestJson(const ErasureRequest& request) {
+  return fmt::format("{{\"request_id\":{},\"customer\":\"{}\",\"receipts\":{},\"partitions\":[{}]}}\n", JsonText(request.id), request.customer,
+                     JsonText(request.receipts), fmt::join(request.partitions, ","));
+}
+
 std::string OffersJson(const CampaignPlan& plan) {
   return Array(plan.offers, [&](const OfferSpec& o) {
            return fmt::format("{{\"offer_id\":{},\"campaign_id\":{},\"goal\":{},\"value\":{},\"lever\":{},\"starts\":{},\"ends\":{},\"channels\":{}}}",

@@ -9,6 +9,8 @@ namespace offerstream {
 
 /// A customer: profile, caps now, open exposures; ids as texts where the plan knows them, else 16 hex digits.
 std::string CustomerJson(const CampaignPlan& plan, const CustomerView& view);
+/// What was asked for, and where the receipt will be.
+std::string ErasureRequestJson(const ErasureRequest& request);
 std::string OffersJson(const CampaignPlan& plan);
 /// Segments with share and centre (standardised), by id.
 std::string SegmentsJson(const CampaignPlan& plan, const AdoptedModels* models);

@@ -84,6 +84,7 @@ std::string_view Name(Step step) {
     case Step::kLearnPublish: return "learn.publish";
     case Step::kLearnStore: return "learn.store";
     case Step::kEnd: return "end";
+    case Step::kCheckpoint: return "checkpoint";
   }
   return "";
 }

@@ -8,9 +8,9 @@ namespace offerstream {
 
 /// Steps of the commit protocol, of recovery, of the learner's round and of the process's end, in order.
 enum class Step { kPoll, kBegin, kFold, kProduce, kShare, kOffsets, kCommit, kCommitRequest, kCommitAnswer, kStore, kStored, kLoad,
-                  kRefold, kLearnPublish, kLearnStore, kEnd };
-inline constexpr int kSteps = 16;
-/// "poll", …, "end", as in the variable.
+                  kRefold, kLearnPublish, kLearnStore, kEnd, kCheckpoint };
+inline constexpr int kSteps = 17;
+/// "poll", …, "checkpoint", as in the variable.
 std::string_view Name(Step step);
 
 /// Counts a passage. kill: SIGKILL here; stop: SIGSTOP here; delay: sleeps; err: returns true, and the caller acts as if

@@ -3,13 +3,16 @@
 #include <algorithm>
 #include <array>
 #include <cassert>
+#include <set>
 #include <utility>
 
 #include <fmt/format.h>
 
 #include "consumers/failpoint.h"
+#include "consumers/log.h"
 #include "consumers/position_text.h"
 #include "consumers/wire/dead_letter.h"
+#include "consumers/wire/receipt_encoder.h"
 #include "models/domain/random.h"
 #include "state/formats/codecs.h"
 
@@ -53,6 +56,7 @@ Status OwnedPartition::ChangePlan(std::uint64_t memory_bytes) {
   Status opened{};
   made_ = OpenPartition(environment_, partition_, environment_.plan, meta, memory_bytes, opened);
   adopted_.reset();
+  retired_channels_.reset();
   OpenDecoders();
   return opened;
 }
@@ -213,6 +217,44 @@ Status OwnedPartition::EmitFolded(Outbox& outbox, ShardCounts& counts) {
   }
   counts.caps += output_.cap_count;
   output_.cap_count = 0;
+  return output_.erased.empty() ? Status{} : EmitReceipts(outbox, counts);
+}
+
+/// Channels of earlier plans: their caps may still be published, and a row opened under today's plan knows nothing of them.
+const std::vector<std::string>& OwnedPartition::RetiredChannels() {
+  if (retired_channels_) return *retired_channels_;
+  std::set<std::string> retired;
+  for (std::uint32_t epoch = 1; epoch < made_.plan->epoch && environment_.plan_of; ++epoch) {
+    const auto plan = environment_.plan_of(epoch);
+    if (!plan) {
+      Log(LogLevel::kWarn, fmt::format("partition {}: {}; caps of channels it alone had stay after an erasure", partition_, plan.error().detail));
+      break;
+    }
+    for (const ChannelSpec& channel : (*plan)->channels) retired.insert(channel.id);
+  }
+  for (const ChannelSpec& channel : made_.plan->channels) retired.erase(channel.id);
+  return retired_channels_.emplace(retired.begin(), retired.end());
+}
+
+/// Of each erasure a receipt that names nobody, in the transaction that removes the row.
+Status OwnedPartition::EmitReceipts(Outbox& outbox, ShardCounts& counts) {
+  constexpr std::size_t kOwnRequestBytes = 38;   // "erase-" and 32 digits, as the interface gives them
+  for (const ErasedCustomer& erased : output_.erased) {
+    for (const std::string& channel : RetiredChannels()) {
+      key_ = fmt::format("customer|{}|{}", erased.customer_id, channel);
+      Status sent = outbox.Append({.topic = OutTopic::kCaps, .partition = partition_ % environment_.caps_partitions, .null_value = true, .key = key_});
+      if (!sent) return sent;
+    }
+    const bool tells = erased.request_id.size() != kOwnRequestBytes && erased.request_id.find(erased.customer_id) != std::string::npos;
+    key_ = environment_.hashing.Of(erased.customer_id);
+    text_.clear();
+    EncodeReceipt(erased, key_, tells ? environment_.hashing.Of(erased.request_id) : erased.request_id,
+                  environment_.config->events[erased.cause.input].topic, journal_.seq, text_);
+    Status sent = outbox.Append({.topic = OutTopic::kErasures, .partition = partition_ % environment_.erasure_partitions, .key = key_, .value = text_});
+    if (!sent) return sent;
+  }
+  counts.erasures += output_.erased.size();
+  output_.erased.clear();
   return {};
 }
 

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -25,7 +26,7 @@ namespace offerstream {
 struct ShardCounts {
   std::uint64_t records = 0, record_bytes = 0, key_mismatches = 0, timestamps_from_record = 0;
   std::map<std::string, std::uint64_t> rejected{};
-  std::uint64_t dead_letters = 0, decisions = 0, caps = 0, observations = 0, profile_rows = 0;
+  std::uint64_t dead_letters = 0, decisions = 0, caps = 0, observations = 0, profile_rows = 0, erasures = 0;
   std::vector<std::int64_t> decided_record_times{};   ///< of this transaction: record timestamps of decisions
   std::vector<std::string> recent{};                  ///< of this transaction: the last few decisions as JSON
 };
@@ -78,6 +79,8 @@ class OwnedPartition {
 
  private:
   Status EmitFolded(Outbox& outbox, ShardCounts& counts);
+  Status EmitReceipts(Outbox& outbox, ShardCounts& counts);
+  const std::vector<std::string>& RetiredChannels();
   Status WriteDeadLetter(const Record& record, const Decoded& what, Outbox& outbox, ShardCounts& counts);
   Status AppendObservations(Outbox& outbox, ShardCounts& counts);
   Status AppendModelRows(std::int32_t partition, IdHash model, std::span<const std::uint32_t> rows, Outbox& outbox);
@@ -107,6 +110,7 @@ class OwnedPartition {
   std::string text_, key_;
   ObservationOrder order_;
   DeadLetterWriter dead_letters_;
+  std::optional<std::vector<std::string>> retired_channels_;   // asked for at the first erasure
   std::vector<std::pair<std::string_view, std::string_view>> headers_;
 };
 

@@ -451,6 +451,14 @@ Result<RecoveredPartition> Recovery::Run(const std::vector<CommittedOffset>& com
   }
   if (Status refolded = Refold(made); !refolded) return tl::unexpected(refolded.error());
   made.refold_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  if (made.state->sizes().dirty == 0 && meta_->floor.seq < meta_->committed.seq) {
+    // Every row is as of C already. In a partition where nothing happens any more nobody else would say so, and tombstones would stay.
+    meta_->floor = meta_->committed;
+    meta_->applied_at_ms = env_.clock->WallMs();
+    if (Status written = env_.store->Write(partition_, {}, *meta_); !written) return tl::unexpected(written.error());
+    made.meta = *meta_;
+    made.state->SetFloor(meta_->floor);
+  }
   made.fold->SetAccount(meta_->account);
   const std::int64_t journal_offset = std::max(made.position.journal_offset, meta_->committed.journal_offset);
   made.position = meta_->committed;

@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <charconv>
 #include <chrono>
-#include <future>
 
 #include <fmt/format.h>
 
@@ -20,7 +19,7 @@ namespace offerstream {
 namespace {
 
 constexpr int kStartDeadlineMs = 20'000;
-constexpr int kCustomerWaitMs = 2'000;
+constexpr int kPurgeLookMs = 200;
 constexpr std::int64_t kStopDeadlineMs = 10'000;
 constexpr int kReaperMs = 3'000;
 constexpr int kMembersWaitMs = 5'000;
@@ -30,7 +29,7 @@ void Pause(int ms) { std::this_thread::sleep_for(std::chrono::milliseconds(ms));
 
 std::vector<std::string> OutputTopics(const Config& config) {
   std::vector<std::string> topics = {config.decisions_topic, config.caps_topic, config.ProfilesTopic(), config.JournalTopic(),
-                                     config.ObservationsTopic(), config.ModelsTopic()};
+                                     config.ObservationsTopic(), config.ModelsTopic(), config.ErasuresTopic()};
   for (const InputConfig& input : config.events) topics.push_back(DeadLetterTopic(input.topic));
   return topics;
 }
@@ -42,18 +41,20 @@ Service::Service(std::unique_ptr<Config> config, ServiceOptions options) : confi
   environment_.clock = &clock_;
   environment_.adopt = config_->plan->learning.adopt;
   environment_.accept_offset_reset = options_.accept_offset_reset;
+  environment_.hashing = IdHashing(config_->privacy_key);
 }
 
 Service::~Service() {
   server_.reset();
   watchdog_.reset();
-  stop_shards_ = stop_learning_ = true;
+  stop_shards_ = stop_learning_ = stop_purge_ = true;
   for (auto& shard : shards_) {
     if (shard->thread.joinable()) shard->thread.join();
   }
   if (learner_thread_.joinable()) learner_thread_.join();
   if (feed_thread_.joinable()) feed_thread_.join();
   if (former_thread_.joinable()) former_thread_.join();
+  if (purge_thread_.joinable()) purge_thread_.join();
 }
 
 // ---- Start -------------------------------------------------------------------------------------------------------------
@@ -70,6 +71,7 @@ Status Service::Start() {
   for (std::uint32_t s = 0; s < shards; ++s) shards_.push_back(std::make_unique<Shard>());
   for (std::uint32_t s = 0; s < shards; ++s) StartShard(s);
   former_thread_ = std::thread([this, shards] { LeaveFormerShards(shards); });
+  StartPurging();
   StartWatchdog();
   return Serve();
 }
@@ -105,6 +107,7 @@ Status Service::OpenTopics() {
   environment_.partitions = layout_.partitions;
   environment_.observation_partitions = layout_.observation_partitions;
   environment_.caps_partitions = layout_.caps_partitions;
+  environment_.erasure_partitions = layout_.all[config_->ErasuresTopic()];
   for (const InputConfig& input : config_->events) {
     environment_.dead_letter_partitions.push_back(layout_.all[DeadLetterTopic(input.topic)]);
   }
@@ -175,10 +178,10 @@ Status Service::OpenPlan() {
 /// under way when the service ended waits for them, too. Best effort: time brings the partitions, too.
 void Service::LeaveFormerShards(std::uint32_t shards) {
   auto admin = KafkaAdmin::Open(config_->kafka, config_->app_id + "-members");
-  auto members = admin ? (*admin)->StaticMembers(config_->app_id, kMembersWaitMs) : Result<std::vector<std::string>>(tl::unexpected(admin.error()));
+  auto members = admin ? (*admin)->Members(config_->app_id, kMembersWaitMs) : Result<std::vector<KafkaAdmin::Member>>(tl::unexpected(admin.error()));
   if (!members) return;   // without the right to see the group
   const std::string ours = fmt::format("{}-{}-", config_->app_id, config_->instance);
-  for (const std::string& member : *members) {
+  for (const auto& [member, host] : *members) {
     if (!member.starts_with(ours)) continue;
     std::uint32_t number = 0;
     const char* const end = member.data() + member.size();
@@ -252,6 +255,22 @@ void Service::StartShard(std::uint32_t number) {
   });
 }
 
+/// Rids the store's files of what was erased once it is old enough; what takes long does not hold up the end.
+void Service::StartPurging() {
+  purge_thread_ = std::thread([this] {
+    std::int64_t last = clock_.SteadyMs() - config_->state_purge;
+    while (!stop_purge_) {
+      Pause(kPurgeLookMs);
+      const std::int64_t since = store_->ErasedSince();
+      if (since == 0 || clock_.WallMs() - since < config_->state_purge || clock_.SteadyMs() - last < config_->state_purge) continue;
+      last = clock_.SteadyMs();
+      const auto purged = store_->Purge(stop_purge_);
+      if (!purged) return Failed("purge", purged.error());
+      if (*purged) Log(LogLevel::kInfo, fmt::format("the state's files hold nothing more of what was erased; took {} ms", clock_.SteadyMs() - last));
+    }
+  });
+}
+
 void Service::StartWatchdog() {
   std::vector<Watchdog::Watched> watched;
   for (std::uint32_t s = 0; s < shards_.size(); ++s) {
@@ -277,7 +296,7 @@ Status Service::AwaitEnd(const std::atomic<int>& stop) {
   while (stop == 0 && !failed_) Pause(20);
   const std::int64_t deadline = clock_.SteadyMs() + kStopDeadlineMs;
   watchdog_.reset();
-  stop_shards_ = true;
+  stop_shards_ = stop_purge_ = true;
   const auto all_done = [&] {
     for (const auto& shard : shards_) {
       if (!shard->done) return false;
@@ -345,42 +364,6 @@ std::vector<std::string> Service::RecentDecisions(std::size_t limit) const {
     }
   }
   return newest;
-}
-
-Result<CustomerView> Service::Customer(std::string_view id) {
-  struct Answer {
-    std::mutex mutex;
-    bool open = true;
-    std::unique_ptr<CustomerView> found;
-  };
-  std::vector<std::future<void>> waits;
-  auto answer = std::make_shared<Answer>();
-  for (const auto& shard : shards_) {
-    auto asked = std::make_shared<std::promise<void>>();
-    waits.push_back(asked->get_future());
-    shard->worker->Ask([answer, asked, id = std::string(id)](DecisionWorker& worker) {
-      for (const auto& [p, owned] : worker.partitions()) {
-        const CustomerProfile* profile = owned->state().Find(id, H64(id));
-        if (profile == nullptr) continue;
-        auto view = std::make_unique<CustomerView>();
-        view->partition = p;
-        view->seq = owned->position().seq;
-        view->offset = owned->position().offsets.empty() ? 0 : owned->position().offsets.front();
-        view->watermark = owned->fold().account().watermark;
-        view->caps = owned->fold().Caps(*profile, owned->fold().account().max_event_time);
-        view->profile = *profile;
-        const std::lock_guard lock(answer->mutex);
-        if (answer->open && answer->found == nullptr) answer->found = std::move(view);
-      }
-      asked->set_value();
-    });
-  }
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(kCustomerWaitMs);
-  for (const auto& wait : waits) wait.wait_until(deadline);
-  const std::lock_guard lock(answer->mutex);
-  answer->open = false;
-  if (answer->found == nullptr) return Fail(Code::kNotFound, "this instance has no such customer");
-  return std::move(*answer->found);
 }
 
 std::map<std::string, std::pair<std::uint64_t, std::uint64_t>> Service::StateSizes() const { return store_->Sizes(); }

@@ -52,6 +52,8 @@ class Service final : public ServiceView {
   std::shared_ptr<const AdoptedModels> models() const override;
   std::vector<std::string> RecentDecisions(std::size_t limit) const override;
   Result<CustomerView> Customer(std::string_view id) override;
+  Result<ErasureRequest> EraseCustomer(std::string_view id) override;
+  void Audit(std::string_view deed, std::string_view id, std::string_view peer, unsigned status) const override;
   std::map<std::string, std::pair<std::uint64_t, std::uint64_t>> StateSizes() const override;
   std::uint64_t DiskFree() const override;
 
@@ -71,6 +73,7 @@ class Service final : public ServiceView {
   Status LoadMappings();
   void StartLearning();
   void StartShard(std::uint32_t number);
+  void StartPurging();
   void StartWatchdog();
   Status Serve();
   void Failed(std::string_view who, const Error& error);
@@ -88,9 +91,11 @@ class Service final : public ServiceView {
   std::unique_ptr<SnapshotFeed> feed_;
   std::unique_ptr<LearningWorker> learner_;
   std::vector<std::unique_ptr<Shard>> shards_;
-  std::thread feed_thread_, learner_thread_, former_thread_;
-  std::atomic<bool> stop_shards_{false}, stop_learning_{false}, learner_done_{false}, feed_done_{false};
+  std::thread feed_thread_, learner_thread_, former_thread_, purge_thread_;
+  std::atomic<bool> stop_shards_{false}, stop_learning_{false}, stop_purge_{false}, learner_done_{false}, feed_done_{false};
   std::unique_ptr<Watchdog> watchdog_;
+  std::mutex eraser_mutex_;
+  std::unique_ptr<KafkaProducer> eraser_;   // guarded by eraser_mutex_; made when first needed
   AdminRoutes routes_;
   std::unique_ptr<AdminServer> server_;
   mutable std::mutex mutex_;

@@ -75,6 +75,14 @@ struct CustomerView {
   std::vector<CapState> caps{};
 };
 
+/// An erasure that was asked for: it lies in the input and is done when its receipt is published.
+struct ErasureRequest {
+  std::string id{};                          ///< again in the receipt
+  std::string customer{};                    ///< hash of the customer's id, the receipts' key
+  std::string receipts{};                    ///< topic
+  std::vector<std::int32_t> partitions{};    ///< of the input it was appended to; each gives a receipt
+};
+
 /// Answer of /readyz.
 struct Readiness {
   bool ready = false;
@@ -99,6 +107,10 @@ class ServiceView {
   virtual std::vector<std::string> RecentDecisions(std::size_t limit) const = 0;
   /// Reads a customer on its shard's thread between transactions; waits at most 2 s. kNotFound: no such customer here.
   virtual Result<CustomerView> Customer(std::string_view id) = 0;
+  /// Appends the customer's deletion to the input, where it is folded like any event; returns when Kafka has it, at most 7 s.
+  virtual Result<ErasureRequest> EraseCustomer(std::string_view id) = 0;
+  /// One line in the log: what was done to a customer (by hash), by whom, and the answer.
+  virtual void Audit(std::string_view deed, std::string_view id, std::string_view peer, unsigned status) const = 0;
   /// Bytes and estimated keys by family name.
   virtual std::map<std::string, std::pair<std::uint64_t, std::uint64_t>> StateSizes() const = 0;
   /// Free bytes on the state directory's disk; 0 unknown.

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "consumers/config/config.h"
+#include "consumers/id_hashing.h"
 #include "consumers/seams/clock.h"
 #include "consumers/seams/event_source.h"
 #include "consumers/wire/event_decoder.h"
@@ -25,8 +26,9 @@ struct ShardEnvironment {
   StateStore* store = nullptr;
   LogReader* logs = nullptr;
   const Clock* clock = nullptr;
-  std::int32_t partitions = 1, observation_partitions = 1, caps_partitions = 1;
+  std::int32_t partitions = 1, observation_partitions = 1, caps_partitions = 1, erasure_partitions = 1;
   std::vector<std::int32_t> dead_letter_partitions{};             ///< by input
+  IdHashing hashing{};                                            ///< of customers in receipts and in the log
   /// A plan of the past, for the tail and for rows written under it.
   std::function<Result<std::shared_ptr<const CampaignPlan>>(std::uint32_t epoch)> plan_of{};
   /// What may be adopted now; null: nothing yet, or adoption is off.

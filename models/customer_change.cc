@@ -485,6 +485,11 @@ void CustomerChange::Forget(CustomerProfile& profile, EventTime at) {
   for (std::size_t c = 0; c < plan_.channels.size(); ++c) {
     if (profile.channels.PublishedLimit(ChannelIndex(c)) > 0) TellCap(profile, ChannelIndex(c), at, 0, true);
   }
+  if (profile.place.micro != 0) {
+    Coordinates nowhere;
+    nowhere.time = at;
+    ByMove(profile, nowhere);
+  }
 }
 
 }  // namespace offerstream

@@ -55,7 +55,8 @@ class CustomerChange {
   void ByCaps(CustomerProfile& profile, const Event& event, std::span<const CapFact> caps, EventTime watermark);
   /// The customer's coordinates as now told to the segment owner.
   void ByMove(CustomerProfile& profile, const Coordinates& move);
-  /// Deletion: tombstones for what was told on `caps`. The caller erases the profile.
+  /// Deletion: tombstones for what was told on `caps`, and the segments' owner takes the customer out. The caller erases
+  /// the profile.
   void Forget(CustomerProfile& profile, EventTime at);
   /// Recomputes profile.next_due: once, after all changes of an event.
   void SetNextDue(CustomerProfile& profile) const;

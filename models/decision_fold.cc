@@ -98,6 +98,8 @@ struct DecisionFold::Impl {
   void RefoldSweep(EventTime frontier);
   /// One customer's part of an event. True when a decision was made.
   bool Fold(CustomerProfile& profile, const Event& event, FoldOutput& out);
+  /// A deletion: takes back what was told, forgets the customer, and says what was removed.
+  void Erase(const Event& event, FoldOutput& out);
   bool DecideAll(CustomerProfile& profile, const Event& event, EventFacts& facts, FoldOutput& out);
   bool FollowAll(CustomerProfile& profile, const Event& event, EventFacts& facts);
   bool FollowImpression(const CustomerProfile& profile, const Event& event);
@@ -160,6 +162,30 @@ void DecisionFold::Impl::RefoldSweep(EventTime frontier) {
 }
 
 // ---- One event ---------------------------------------------------------------------------------------------------------
+
+void DecisionFold::Impl::Erase(const Event& event, FoldOutput& out) {
+  ErasedCustomer& erased = out.erased.emplace_back();
+  erased.cause = event.cause;
+  erased.time = event.time;
+  erased.customer_id = event.customer_id;
+  erased.request_id = event.event_id;
+  if (memory.Find(event.customer_id, event.customer_hash) == nullptr) return;
+  CustomerProfile& profile = memory.Open(event.customer_id, event.customer_hash, seq);
+  const std::size_t caps = out.cap_count;
+  FireDue(profile, out);
+  AnnotateCaps(profile, caps, out);
+  erased.known = true;
+  erased.exposures = static_cast<std::uint32_t>(profile.exposures.size());
+  erased.impressions = static_cast<std::uint32_t>(profile.impressions.size());
+  erased.events = static_cast<std::uint32_t>(profile.seen.size());
+  erased.attributes = static_cast<std::uint32_t>(profile.attributes.size());
+  erased.timers = profile.next_due == INT64_MAX ? 0 : 1;
+  erased.place = profile.place.micro != 0;
+  const std::size_t fired = out.cap_count;
+  change.Forget(profile, event.time);
+  erased.caps = static_cast<std::uint32_t>(out.cap_count - fired);
+  memory.Erase(profile, seq);
+}
 
 bool DecisionFold::Impl::Fold(CustomerProfile& profile, const Event& event, FoldOutput& out) {
   const std::size_t caps = out.cap_count;
@@ -340,11 +366,7 @@ void DecisionFold::Apply(const Event& event, FoldOutput& out) {
   if (event.time < self.account.watermark) ++self.counters.late;
   if (event.kind == EventKind::kDelete) {
     ++self.counters.untriggered;
-    if (self.memory.Find(event.customer_id, event.customer_hash) == nullptr) return;
-    CustomerProfile& profile = self.memory.Open(event.customer_id, event.customer_hash, self.seq);
-    self.FireDue(profile, out);
-    self.change.Forget(profile, event.time);
-    self.memory.Erase(profile, self.seq);
+    self.Erase(event, out);
     return;
   }
   CustomerProfile& profile = self.memory.Open(event.customer_id, event.customer_hash, self.seq);

@@ -8,6 +8,7 @@ void FoldOutput::Clear() {
   decision_count = cap_count = fact_count = turn_count = 0;
   observations.Clear();
   fired.clear();
+  erased.clear();
   records = decided = Digest{};
 }
 

@@ -50,6 +50,17 @@ struct TurnFact {
   std::uint32_t segment = 0;       ///< at the look; 0 = none
 };
 
+/// An erasure, and what it removed; for the receipt. Owns its texts.
+struct ErasedCustomer {
+  Cause cause{};
+  EventTime time = 0;
+  std::string customer_id{}, request_id{};      ///< the request is the event's id
+  bool known = false;                           ///< there was such a customer; else nothing was removed
+  std::uint32_t exposures = 0, impressions = 0, events = 0, attributes = 0;   ///< open exposures; what was remembered
+  std::uint32_t timers = 0, caps = 0;           ///< the pending timer; published caps that are taken back
+  bool place = false;                           ///< taken out of the segments, too
+};
+
 /// A timer a sweep fired: the observations of the batch from `row_begin` on are its (up to the next one's, or the event's).
 /// Several folds over one event stream put their rows in one order by (due, customer).
 struct FiredTimer {
@@ -72,6 +83,7 @@ struct FoldOutput {
   std::size_t fact_count = 0;
   std::vector<TurnFact> turns{};                ///< in the order they came, `turn_count` live ones
   std::size_t turn_count = 0;
+  std::vector<ErasedCustomer> erased{};         ///< in the order of their events; rare, so not kept for its capacity
   Digest records{}, decided{};                  ///< over records folded, over decisions
 
   /// Empties all lists and digests; keeps their memory.

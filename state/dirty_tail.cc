@@ -63,7 +63,7 @@ const std::vector<std::uint32_t>& DirtyTail::Choose(const ShareRequest& request,
   };
   for (std::uint32_t number : erased_) {
     CustomerSlot& slot = slab_.At(number);
-    if (slot.live && slot.gone && slot.first_dirty != 0 && chosen_.size() < request.rows_max) take(slot);
+    if (slot.live && slot.gone && slot.first_dirty != 0) take(slot);
   }
   const std::uint64_t limit = request.tail_events_max;
   all = all || request.all || limit == 0;

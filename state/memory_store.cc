@@ -102,6 +102,19 @@ class MemoryStore final : public StateStore {
     return plans_;
   }
 
+  Result<HeldPartitions> Held() override {
+    const std::lock_guard lock(mutex_);
+    HeldPartitions held;
+    for (const auto& [partition, p] : partitions_) {
+      if (!p.meta.empty()) held.decided.push_back(partition);
+    }
+    for (const auto& [partition, stored] : models_) held.learned.push_back(partition);
+    return held;
+  }
+  std::int64_t ErasedSince() const override { return 0; }
+  Result<bool> Purge(std::atomic<bool>&) override { return false; }
+  Status Checkpoint(const std::string& path) override { return Fail(Code::kIo, path + ": a store in memory has no checkpoint"); }
+
   void MarkDamaged() override {}
   Status Sync() override { return {}; }
 

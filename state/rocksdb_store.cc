@@ -1,28 +1,24 @@
 #include <fmt/format.h>
-#include <rocksdb/cache.h>
 #include <rocksdb/convenience.h>
 #include <rocksdb/db.h>
-#include <rocksdb/env.h>
-#include <rocksdb/filter_policy.h>
-#include <rocksdb/listener.h>
-#include <rocksdb/options.h>
-#include <rocksdb/table.h>
+#include <rocksdb/utilities/checkpoint.h>
 #include <rocksdb/write_batch.h>
-#include <rocksdb/write_buffer_manager.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <atomic>
 #include <cassert>
-#include <cstdarg>
 #include <cstdio>
+#include <filesystem>
 #include <mutex>
 #include <utility>
 
 #include "state/formats/codecs.h"
+#include "state/rocksdb_options.h"
 #include "state/state_store.h"
 #include "state/store_directory.h"
+#include "state/store_keys.h"
 #include "state/tombstones.h"
 
 namespace offerstream {
@@ -35,123 +31,11 @@ using rocksdb::Slice;
 enum Family : std::size_t { kDefault, kProfiles, kModels, kMeta, kFamilies };
 constexpr std::array<const char*, kFamilies> kFamilyNames = {"default", "profiles", "models", "meta"};
 
-// Second part of a key in the family `meta`, after the partition.
-constexpr char kDecisionMeta = 'D', kGone = 'G', kLearnerFloor = 'L', kPlan = 'P';
-// Plans belong to no partition.
-constexpr std::int32_t kNoPartition = 0xffff;
 constexpr std::size_t kDropBatch = 10'000;
+constexpr std::size_t kPurgeKeysMax = 16;          // erased customers whose tables are rewritten one by one; more: all between
 
 Slice ToSlice(std::string_view v) { return {v.data(), v.size()}; }
 std::string_view ToView(const Slice& s) { return {s.data(), s.size()}; }
-
-template <typename T>
-void PutBigEndian(std::string& key, T v) {
-  for (int shift = static_cast<int>(sizeof(T) - 1) * 8; shift >= 0; shift -= 8) key.push_back(static_cast<char>(v >> shift));
-}
-std::uint64_t GetBigEndian(std::string_view bytes) {
-  std::uint64_t v = 0;
-  for (char c : bytes) v = v << 8 | static_cast<unsigned char>(c);
-  return v;
-}
-
-std::string PartitionKey(std::int32_t partition, std::string_view rest = {}) {
-  assert(partition >= 0 && partition <= kNoPartition);
-  std::string key;
-  PutBigEndian(key, static_cast<std::uint16_t>(partition));
-  return key.append(rest);
-}
-std::string MetaKey(std::int32_t partition, char kind) { return PartitionKey(partition, std::string_view(&kind, 1)); }
-std::string GoneKey(std::int32_t partition, TxnSeq as_of, std::string_view id) {
-  std::string key = MetaKey(partition, kGone);
-  PutBigEndian(key, as_of);
-  return key.append(id);
-}
-// The first key after all that begin with `prefix`. REQUIRES: prefix is not all 0xff.
-std::string AfterPrefix(std::string prefix) {
-  while (static_cast<unsigned char>(prefix.back()) == 0xff) prefix.pop_back();
-  ++prefix.back();
-  return prefix;
-}
-
-// RocksDB's own log would lie on the disk it may fill (after ENOSPC its info log is what aborts the process). What matters
-// goes to stderr, one line each.
-class StderrLogger final : public rocksdb::Logger {
- public:
-  StderrLogger() : Logger(rocksdb::InfoLogLevel::ERROR_LEVEL) {}
-  using Logger::Logv;
-  void Logv(const char*, va_list) override {}
-  void Logv(const rocksdb::InfoLogLevel level, const char* format, va_list arguments) override {
-    if (level < rocksdb::InfoLogLevel::ERROR_LEVEL || level == rocksdb::InfoLogLevel::HEADER_LEVEL) return;
-    std::array<char, 1024> line;
-    (void)std::vsnprintf(line.data(), line.size(), format, arguments);
-    std::string_view text(line.data());
-    while (text.ends_with('\n') || text.ends_with(' ')) text.remove_suffix(1);
-    fmt::print(stderr, "offerstream: rocksdb: {}\n", text);
-  }
-};
-
-// Crash only: after a failed flush or compaction RocksDB's own recovery may abort or hang later (7.8), the data on disk was
-// intact every time. So the first background error ends the process; a restart recovers.
-class CrashOnError final : public rocksdb::EventListener {
- public:
-  explicit CrashOnError(const StoreDirectory& directory) : directory_(directory) {}
-  void OnBackgroundError(rocksdb::BackgroundErrorReason, rocksdb::Status* error) override { End(*error); }
-  void OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason, rocksdb::Status error, bool* auto_recovery) override {
-    *auto_recovery = false;
-    End(error);
-  }
-
- private:
-  [[noreturn]] void End(const rocksdb::Status& error) {
-    if (error.IsCorruption()) directory_.MarkDamaged();
-    fmt::print(stderr, "offerstream: the state store failed in the background: {} cause={}\n", error.ToString(),
-               error.IsNoSpace() ? "disk_low" : "store_failed");
-    (void)std::fflush(stderr);
-    ::_exit(75);
-  }
-  const StoreDirectory& directory_;
-};
-
-rocksdb::DBOptions DatabaseOptions(const StoreDirectory& directory, std::uint64_t write_buffers,
-                                   const std::shared_ptr<rocksdb::Cache>& cache) {
-  rocksdb::DBOptions options;
-  options.create_if_missing = true;
-  options.create_missing_column_families = true;  // a new version may bring a family
-  options.info_log = std::make_shared<StderrLogger>();
-  options.listeners.push_back(std::make_shared<CrashOnError>(directory));
-  // WAL on: without it a kill tears two families apart. A torn end of it is dropped, never more than that; the changelog
-  // gives back what power loss may cost. Not set, each for a reason (reliability page): WAL recycling, WAL compression,
-  // atomic_flush, manifest tracking of WALs.
-  options.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
-  // The family `meta` is small and flushes rarely; without a bound its oldest entry would keep every WAL file alive.
-  options.max_total_wal_size = std::max<std::uint64_t>(64u << 20, 4 * write_buffers);
-  options.paranoid_checks = true;          // damage is reported, not served
-  options.max_open_files = 512;            // a bound on descriptors; tables beyond it are opened as needed
-  options.max_background_jobs = 2;         // well below 8: many failing flushes at once can delete pending files (fixed in 8.7)
-  options.write_buffer_manager = std::make_shared<rocksdb::WriteBufferManager>(write_buffers, cache, /*allow_stall=*/false);
-  options.stats_dump_period_sec = 0;       // there is no log to dump them to
-  options.stats_persist_period_sec = 0;
-  return options;
-}
-
-rocksdb::ColumnFamilyOptions FamilyOptions(std::uint64_t write_buffer, const std::shared_ptr<rocksdb::Cache>& cache) {
-  rocksdb::ColumnFamilyOptions options;
-  options.write_buffer_size = write_buffer;
-  options.max_write_buffer_number = 2;     // one fills while one flushes
-  options.level_compaction_dynamic_level_bytes = true;  // about 1.1 times the data on disk
-  options.force_consistency_checks = true;
-  options.compression = rocksdb::kLZ4Compression;
-  rocksdb::BlockBasedTableOptions table;
-  table.format_version = 5;                // the fast bloom filter
-  table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));  // a new customer's first look-up reads no block
-  table.data_block_index_type = rocksdb::BlockBasedTableOptions::kDataBlockBinaryAndHash;  // point reads are the rule
-  table.data_block_hash_table_util_ratio = 0.75;
-  table.block_cache = cache;
-  table.cache_index_and_filter_blocks = true;            // inside the memory bound, not beside it
-  table.pin_l0_filter_and_index_blocks_in_cache = true;  // the newest tables are asked first
-  options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
-  return options;
-}
 
 class RocksDbStore final : public StateStore {
  public:
@@ -168,17 +52,22 @@ class RocksDbStore final : public StateStore {
     if (database_ != nullptr) (void)database_->Close();
   }
 
-  rocksdb::Status Open() {
-    const std::uint64_t write_buffers = memory_bytes_ / 2;
-    const std::uint64_t write_buffer = std::clamp<std::uint64_t>(memory_bytes_ / 8, 1u << 20, 64u << 20);
-    const auto cache = rocksdb::NewLRUCache(memory_bytes_, -1, /*strict_capacity_limit=*/false);
+  /// `read_only`: as the files are; nothing is written, no damage is marked, and only reads may be asked for.
+  rocksdb::Status Open(bool read_only = false) {
+    read_only_ = read_only;
+    RocksDbOptions options = MakeRocksDbOptions(directory_, memory_bytes_);
     std::vector<rocksdb::ColumnFamilyDescriptor> descriptors;
-    for (const char* name : kFamilyNames) descriptors.emplace_back(name, FamilyOptions(write_buffer, cache));
+    for (const char* name : kFamilyNames) descriptors.emplace_back(name, options.family);
     rocksdb::DB* database = nullptr;
-    const rocksdb::Status opened = rocksdb::DB::Open(DatabaseOptions(directory_, write_buffers, cache),
-                                                     directory_.database(), descriptors, &families_, &database);
+    if (read_only) options.database.listeners.clear();
+    const rocksdb::Status opened =
+        read_only ? rocksdb::DB::OpenForReadOnly(options.database, directory_.database(), descriptors, &families_, &database)
+                  : rocksdb::DB::Open(options.database, directory_.database(), descriptors, &families_, &database);
     if (!opened.ok()) return opened;
     database_.reset(database);
+    std::string since;
+    erased_.others = database_->Get({}, families_[kMeta], MetaKey(kNoPartition, kPurgeDue), &since).ok();
+    if (erased_.others) erased_.since_ms = static_cast<std::int64_t>(GetBigEndian(since));
     return FindTombstones();
   }
   const StoreDirectory& directory() const { return directory_; }
@@ -233,7 +122,7 @@ class RocksDbStore final : public StateStore {
         tombstones_[partition].Add(row.as_of, batch.Id(row));
       }
       if (!meta.restoring) {
-        const Status removed = RemoveTombstones(partition, batch, meta.floor.seq, writes);
+        const Status removed = RemoveTombstones(partition, batch, meta, writes);
         if (!removed) return removed;
       }
     }
@@ -264,7 +153,59 @@ class RocksDbStore final : public StateStore {
     if (status) status = Sync();
     const std::lock_guard lock(tombstones_mutex_);
     tombstones_.erase(partition);
-    return status;
+    erased_.others = true;
+    rocksdb::WriteBatch mark;
+    MarkErased(0, mark);
+    return status ? Told(database_->Write({}, &mark), "drop") : status;
+  }
+
+  Result<HeldPartitions> Held() override {
+    HeldPartitions held;
+    const Status scanned = ScanPrefix(kMeta, "", [&](std::string_view key, std::string_view) {
+      const auto partition = static_cast<std::int32_t>(GetBigEndian(key.substr(0, 2)));
+      if (key.size() == 3 && key[2] == kDecisionMeta) held.decided.push_back(partition);
+      if (key.size() == 3 && key[2] == kLearnerFloor) held.learned.push_back(partition);
+      return true;
+    });
+    if (!scanned) return tl::unexpected<Error>(scanned.error());
+    return held;
+  }
+
+  std::int64_t ErasedSince() const override {
+    const std::lock_guard lock(tombstones_mutex_);
+    return erased_.since_ms;
+  }
+
+  Result<bool> Purge(std::atomic<bool>& stop) override {
+    ErasedRows erased;
+    {
+      const std::lock_guard lock(tombstones_mutex_);
+      if (erased_.since_ms == 0) return false;
+      std::swap(erased.keys, erased_.keys);
+      erased.others = std::exchange(erased_.others, false);
+    }
+    Status done = Told(database_->Flush({}, families_), "flush of what was erased");   // and the log's files go
+    const bool all = erased.others, between = erased.keys.size() > kPurgeKeysMax;
+    if (done && all) done = Rewrite(kProfiles, "", "", stop);
+    else if (done && between) done = Rewrite(kProfiles, *erased.keys.begin(), *erased.keys.rbegin(), stop);
+    for (const std::string& key : erased.keys) done = done && !all && !between ? Rewrite(kProfiles, key, key, stop) : done;
+    if (done) done = Rewrite(kMeta, "", "", stop);
+    if (done) done = RenewManifest(stop);
+    const std::lock_guard lock(tombstones_mutex_);
+    if (!done || stop) erased_.others = true;
+    if (done && erased_.empty()) {
+      erased_.since_ms = 0;
+      done = Told(database_->Delete({}, families_[kMeta], MetaKey(kNoPartition, kPurgeDue)), "purge");
+    }
+    if (!done) return tl::unexpected<Error>(done.error());
+    return !stop;
+  }
+
+  Status Checkpoint(const std::string& path) override {
+    rocksdb::Checkpoint* made = nullptr;
+    if (const Status created = Told(rocksdb::Checkpoint::Create(database_.get(), &made), "checkpoint"); !created) return created;
+    const std::unique_ptr<rocksdb::Checkpoint> checkpoint(made);
+    return Told(checkpoint->CreateCheckpoint(path, 0), "checkpoint");
   }
 
   Status WriteModels(std::int32_t partition, const std::vector<std::pair<std::string, std::string>>& models,
@@ -331,7 +272,7 @@ class RocksDbStore final : public StateStore {
   Status Told(const rocksdb::Status& status, std::string_view what) {
     if (status.ok()) return {};
     failed_.store(true);
-    if (status.IsCorruption()) directory_.MarkDamaged();
+    if (status.IsCorruption() && !read_only_) directory_.MarkDamaged();
     const Code code = status.IsCorruption() ? Code::kCorrupt : status.IsNoSpace() ? Code::kDiskLow : Code::kStoreFailed;
     return Fail(code, fmt::format("{} in {}: {}", what, directory_.database(), status.ToString()));
   }
@@ -339,10 +280,10 @@ class RocksDbStore final : public StateStore {
   // Every key with the prefix, which is cut off.
   Status ScanPrefix(Family family, const std::string& prefix,
                     const std::function<bool(std::string_view rest, std::string_view value)>& row) {
-    const std::string end = AfterPrefix(prefix);
+    const std::string end = prefix.empty() ? std::string() : AfterPrefix(prefix);
     const Slice bound(end);
     rocksdb::ReadOptions options;
-    options.iterate_upper_bound = &bound;
+    if (!prefix.empty()) options.iterate_upper_bound = &bound;
     options.fill_cache = false;  // a scan would drive out what point reads need
     const std::unique_ptr<rocksdb::Iterator> at(database_->NewIterator(options, families_[family]));
     for (at->Seek(prefix); at->Valid(); at->Next()) {
@@ -367,14 +308,46 @@ class RocksDbStore final : public StateStore {
     return scanned ? written : scanned;
   }
 
+  // Under tombstones_mutex_.
+  void MarkErased(std::int64_t at_ms, rocksdb::WriteBatch& writes) {
+    if (!erased_.Note(at_ms)) return;
+    std::string since;
+    PutBigEndian(since, erased_.since_ms);
+    (void)writes.Put(families_[kMeta], MetaKey(kNoPartition, kPurgeDue), since);
+  }
+
+  // Every table with keys from..to (both empty: all) is written anew down to the last level; what was deleted is in none of them.
+  Status Rewrite(Family family, const std::string& from, const std::string& to, std::atomic<bool>& stop) {
+    rocksdb::CompactRangeOptions options;
+    options.exclusive_manual_compaction = false;
+    options.bottommost_level_compaction = rocksdb::BottommostLevelCompaction::kForceOptimized;
+    options.canceled = &stop;
+    const Slice begin(from), end(to);
+    const rocksdb::Status status = database_->CompactRange(options, families_[family], from.empty() ? nullptr : &begin, to.empty() ? nullptr : &end);
+    return stop || status.IsManualCompactionPaused() ? Status{} : Told(status, "purge");
+  }
+
+  // There is no call for it: a key as long as a manifest may be, written and removed, makes the next two changes write new ones.
+  Status RenewManifest(std::atomic<bool>& stop) {
+    const std::string filler(kManifestBytes, 'x');
+    ColumnFamilyHandle* family = families_[kDefault];
+    Status done = Told(database_->Put({}, family, filler, Slice()), "purge");
+    if (done) done = Told(database_->Flush({}, family), "purge");
+    if (done) done = Told(database_->Delete({}, family, filler), "purge");
+    if (done) done = Told(database_->Flush({}, family), "purge");
+    return done ? Rewrite(kDefault, "", "", stop) : done;
+  }
+
   // Tombstones the floor has passed go, unless a newer row of the customer took their place.
-  Status RemoveTombstones(std::int32_t partition, const StateBatch& batch, TxnSeq floor, rocksdb::WriteBatch& writes) {
-    const auto due = tombstones_[partition].TakeUpTo(floor);
+  Status RemoveTombstones(std::int32_t partition, const StateBatch& batch, const PartitionMeta& meta, rocksdb::WriteBatch& writes) {
+    const auto due = tombstones_[partition].TakeUpTo(meta.floor.seq);
     if (due.empty()) return {};
     std::map<std::string_view, const StateRow*> written;
     for (const StateRow& row : batch.rows) written[batch.Id(row)] = &row;
     std::string value;
+    MarkErased(meta.applied_at_ms, writes);
     for (const auto& [as_of, id] : due) {
+      erased_.keys.insert(PartitionKey(partition, id));
       (void)writes.Delete(families_[kMeta], GoneKey(partition, as_of, id));
       bool still = false;
       if (const auto row = written.find(id); row != written.end()) {
@@ -405,8 +378,10 @@ class RocksDbStore final : public StateStore {
   std::unique_ptr<rocksdb::DB> database_{};
   std::vector<ColumnFamilyHandle*> families_{};
   std::atomic<bool> failed_ = false;
-  std::mutex tombstones_mutex_;
-  std::map<std::int32_t, Tombstones> tombstones_{};
+  mutable std::mutex tombstones_mutex_;
+  std::map<std::int32_t, Tombstones> tombstones_{};   // guarded by tombstones_mutex_, as what follows
+  ErasedRows erased_{};                               // since the last purge
+  bool read_only_ = false;
 };
 
 // Files damaged or missing, as opposed to a disk or rights problem, which another copy would meet as well.
@@ -434,6 +409,17 @@ Result<OpenedStore> OpenRocksDbStore(const std::string& dir, std::uint64_t memor
     fmt::print(stderr, "offerstream: the state store cannot be opened and is set aside: {}\n", where);
     store->MarkDamaged();
   }
+}
+
+Result<std::unique_ptr<StateStore>> OpenRocksDbReadOnly(const std::string& dir) {
+  std::error_code error;
+  if (!std::filesystem::exists(dir + "/db/CURRENT", error)) return Fail(Code::kNotFound, fmt::format("{} holds no state", dir));
+  Result<StoreDirectory> directory = StoreDirectory::Open(dir);
+  if (!directory) return tl::unexpected<Error>(directory.error());
+  auto store = std::make_unique<RocksDbStore>(std::move(*directory), 64u << 20);
+  const rocksdb::Status status = store->Open(true);
+  if (!status.ok()) return Fail(MeansDamage(status) ? Code::kCorrupt : Code::kIo, fmt::format("{}: {}", store->directory().database(), status.ToString()));
+  return store;
 }
 
 }  // namespace offerstream

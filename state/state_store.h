@@ -1,6 +1,7 @@
 // The durable copy of profiles, models and marks, as a seam: RocksDB in production, memory in tests.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -55,6 +56,21 @@ class StateStore {
   virtual Status WritePlan(std::uint32_t epoch, std::string_view text) = 0;
   virtual Result<std::map<std::uint32_t, std::string>> LoadPlans() = 0;
 
+  /// What there are meta rows of, ascending.
+  struct HeldPartitions {
+    std::vector<std::int32_t> decided{};   ///< partitions of the decision fold
+    std::vector<std::int32_t> learned{};   ///< of the learning fold
+  };
+  virtual Result<HeldPartitions> Held() = 0;
+  /// Wall clock, ms, when the oldest row went that still lingers in files (Purge); 0: none does.
+  virtual std::int64_t ErasedSince() const = 0;
+  /// Erased rows linger in files that hold older versions, in logs and in lists of files: rewrites those concerned by what
+  /// went since the last purge, also before a restart. False: nothing to do, or `stop` was set (what is left is done next time).
+  /// May take long, beside all other calls; one at a time.
+  virtual Result<bool> Purge(std::atomic<bool>& stop) = 0;
+  /// A copy of the database as of now into the new directory `path`; unchanged tables are shared with it where the disk can.
+  virtual Status Checkpoint(const std::string& path) = 0;
+
   /// A row turned out to be damaged although the store read it without complaint: the next open sets this copy aside
   /// (quarantine) and starts afresh. Call before ending the process.
   virtual void MarkDamaged() = 0;
@@ -72,6 +88,9 @@ struct OpenedStore {
   bool quarantined = false;
 };
 Result<OpenedStore> OpenRocksDbStore(const std::string& dir, std::uint64_t memory_bytes);
+/// Opens what lies in `dir` for reads alone, holding its lock; nothing is changed. kNotFound: no state; kLocked: a service runs on
+/// it; kCorrupt.
+Result<std::unique_ptr<StateStore>> OpenRocksDbReadOnly(const std::string& dir);
 /// A store in memory with the same contract, for tests and offline runs.
 std::unique_ptr<StateStore> OpenMemoryStore();
 

@@ -1,6 +1,7 @@
 // Rows of erased customers as the stores keep them: until no re-folding can reach back before the erasure.
 #pragma once
 
+#include <cstdint>
 #include <set>
 #include <string>
 #include <string_view>
@@ -28,6 +29,21 @@ class Tombstones {
 
  private:
   std::set<std::pair<TxnSeq, std::string>> by_seq_{};
+};
+
+/// What went from the store's rows but lingers in its files. Not thread-safe.
+struct ErasedRows {
+  std::set<std::string> keys{};    ///< of profiles
+  bool others = false;             ///< some that are not in there: of before the start, or of a dropped partition
+  std::int64_t since_ms = 0;       ///< wall clock when the oldest went; 0: there are none
+
+  bool empty() const { return keys.empty() && !others; }
+  /// A row went at this time; 1 when it is not known. True: there was none before.
+  bool Note(std::int64_t at_ms) {
+    const bool first = since_ms == 0;
+    if (first) since_ms = at_ms > 0 ? at_ms : 1;
+    return first;
+  }
 };
 
 }  // namespace offerstream

@@ -14,9 +14,11 @@
 #include "consumers/commands/init.h"
 #include "consumers/commands/mapping.h"
 #include "consumers/commands/replay.h"
+#include "consumers/commands/reset.h"
 #include "consumers/commands/run.h"
 #include "consumers/commands/schema.h"
 #include "consumers/commands/simulate.h"
+#include "consumers/commands/state.h"
 #include "consumers/commands/topics.h"
 #include "consumers/commands/verify.h"
 #include "consumers/commands/version.h"
@@ -245,6 +247,43 @@ void AddDlq(CLI::App& app, Chosen& chosen) {
   AddSet(command, options->set);
 }
 
+void AddReset(CLI::App& app, Chosen& chosen) {
+  auto options = std::make_shared<ResetOptions>();
+  CLI::App& command = AddCommand(app, chosen, "reset", "move an application's position in its inputs, or let it forget everything", options, RunReset);
+  command.add_option("-c,--config", options->config, "configuration file")->required();
+  command.add_option("--to", options->to, "earliest, latest, a time (2026-03-01T10:00:00Z), or TOPIC:PARTITION=OFFSET,...");
+  command.add_flag("--state", options->state, "forget state and models, too: the directory here and the internal topics; with --to earliest unless told");
+  command.add_flag("--execute", options->execute, "do it; without it only the plan is printed");
+  AddSet(command, options->set);
+}
+
+void AddState(CLI::App& app, Chosen& chosen) {
+  CLI::App& group = *app.add_subcommand("state", "look at, copy or print what lies in the state directory while no service runs on it");
+  group.require_subcommand(1);
+  for (const char* action : {"inspect", "checkpoint", "export"}) {
+    auto options = std::make_shared<StateOptions>();
+    options->what = action;
+    const std::string_view verb = action;
+    CLI::App& command = AddCommand(group, chosen, action,
+                                   verb == "inspect"      ? "positions, counts and sizes by partition, or one customer"
+                                   : verb == "checkpoint" ? "copy it into a new directory, read back and with checksums"
+                                                          : "customers as JSON, one a line, by partition and id",
+                                   options, RunState);
+    command.add_option("-c,--config", options->config, "configuration file")->required();
+    AddSet(command, options->set);
+    if (verb == "checkpoint") command.add_option("directory", options->target, "the directory to make")->required();
+    if (verb == "inspect") {
+      command.add_option("--customer", options->customer, "only this customer, as JSON");
+      command.add_flag("--online", options->online, "ask Kafka for the committed positions, too");
+      command.add_flag("--json", options->json, "result as JSON");
+    }
+    if (verb != "export") continue;
+    command.add_option("--out", options->out, "file instead of stdout");
+    command.add_option("--partition", options->partition, "only this partition")->check(CLI::Range(0, 65534));
+    command.add_flag("--hash-ids", options->hash_ids, "keyed hashes (privacy.key_file) instead of ids");
+  }
+}
+
 void AddBench(CLI::App& app, Chosen& chosen) {
   auto options = std::make_shared<BenchOptions>();
   CLI::App& command = AddCommand(app, chosen, "bench", "what the engine costs here, as ratios inside one run", options, RunBench);
@@ -283,11 +322,13 @@ int RunCommandLine(int argc, char** argv) {
   AddInit(app, chosen);
   AddInspect(app, chosen);
   AddMapping(app, chosen);
+  AddReset(app, chosen);
   AddRun(app, chosen);
   AddSchema(app, chosen);
   AddReplay(app, chosen);
   AddDemo(app, chosen);
   AddSimulate(app, chosen);
+  AddState(app, chosen);
   AddTopics(app, chosen);
   AddDlq(app, chosen);
   AddVersion(app, chosen);

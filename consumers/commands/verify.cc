@@ -45,6 +45,7 @@ Result<std::unique_ptr<Logs>> OpenLogs(const VerifyOptions& options) {
   environment.partitions = layout->partitions;
   environment.observation_partitions = layout->observation_partitions;
   environment.caps_partitions = layout->caps_partitions;
+  environment.erasure_partitions = layout->all[logs->config->ErasuresTopic()];
   for (const InputConfig& input : logs->config->events) {
     environment.mappings.push_back(LoadMapping(input.mapping).mapping);
     environment.dead_letter_partitions.push_back(layout->all[DeadLetterTopic(input.topic)]);

@@ -247,6 +247,7 @@ void ReadProcess(const YamlNode& root, Config& config, Mistakes& mistakes) {
   config.state_memory = ReadSize(state, "state.memory");
   config.state_shards = static_cast<std::uint32_t>(ReadInteger(state, "state.shards"));
   config.recovery_target = ReadDuration(state, "state.recovery_target");
+  config.state_purge = ReadDuration(state, "state.purge");
   const YamlNode* commit = root.Find("commit");
   config.commit_interval = ReadDuration(commit, "commit.interval");
   config.commit_pause = ReadDuration(commit, "commit.pause");
@@ -257,6 +258,14 @@ void ReadProcess(const YamlNode& root, Config& config, Mistakes& mistakes) {
   config.http_listen = ReadText(http, "http.listen");
   if (const YamlNode* token = ReadNode(http, "http.admin_token_file"); token != nullptr && !token->text.empty()) {
     mistakes.Add(token->place, "http.admin_token_file: tokens are not supported yet; HTTP stays on loopback");
+  }
+  const YamlNode* privacy = root.Find("privacy");
+  if (const YamlNode* file = ReadNode(privacy, "privacy.key_file"); file != nullptr && !file->text.empty()) {
+    auto secret = ReadFile(file->text);
+    if (secret) config.privacy_key = secret->substr(0, secret->find_last_not_of("\r\n") + 1);
+    if (!secret || config.privacy_key.size() < 16) {
+      mistakes.Add(file->place, fmt::format("privacy.key_file: '{}' {}", file->text, secret ? "holds less than 16 bytes" : "cannot be read"));
+    }
   }
   const YamlNode* log = root.Find("log");
   config.log_level = ReadText(log, "log.level");

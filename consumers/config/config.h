@@ -42,6 +42,8 @@ struct Config {
   std::uint64_t state_memory = 2ull << 30;
   std::uint32_t state_shards = 0;  ///< 0: auto
   Duration recovery_target = 10'000;
+  Duration state_purge = 86'400'000;
+  std::string privacy_key{};  ///< of the hashes that stand for customers' ids; "" = the public one
   Duration commit_interval = 100, commit_pause = 10;
   std::uint32_t commit_events_max = 20'000;
   std::uint64_t commit_bytes_max = 64ull << 20;
@@ -57,6 +59,7 @@ struct Config {
   std::string JournalTopic() const { return app_id + "-journal"; }
   std::string ObservationsTopic() const { return app_id + "-observations"; }
   std::string ModelsTopic() const { return app_id + "-models"; }
+  std::string ErasuresTopic() const { return app_id + "-erasures"; }   // receipts, for people and auditors
 };
 
 /// One mistake, ready to print: "offerstream.yaml:12:7: commit.interval: …; did you mean …?"

@@ -59,6 +59,8 @@ constexpr Setting kSettings[] = {
     {"state.shards", T::kInteger, "auto", 1, 256, "auto", false, "Threads that fold events; auto: one per core."},
     {"state.recovery_target", T::kDuration, "10s", 0, 10 * kMinute, "", false,
      "Longest re-fold after a crash; longer saves writes while running."},
+    {"state.purge", T::kDuration, "1d", kSecond, 30 * kDay, "", false,
+     "How often the files are rid of what was erased since; each time rewrites the tables concerned."},
 
     {"commit", T::kSection, "", 0, 0, "", false, "Size of a transaction."},
     {"commit.interval", T::kDuration, "100ms", 10, 5 * kSecond, "", false,
@@ -244,6 +246,9 @@ constexpr Setting kSettings[] = {
     {"http.listen", T::kText, "127.0.0.1:8080", 0, 256, "", false, "Address and port; empty: off."},
     {"http.admin_token_file", T::kText, "", 0, 4096, "", false,
      "File with the token of administrators; needed to listen beyond loopback."},
+    {"privacy", T::kSection, "", 0, 0, "", false, "Names for customers in receipts and logs."},
+    {"privacy.key_file", T::kText, "", 0, 4096, "", false,
+     "File with the key of the hashes that stand for ids; empty: a public one, under which who guesses an id can check it."},
     {"log", T::kSection, "", 0, 0, "", false, "Logs on stderr."},
     {"log.level", T::kChoice, "info", 0, 0, "trace|debug|info|warn|error", false, "Least severity that is written."},
     {"log.format", T::kChoice, "text", 0, 0, "text|json", false, "Form of a line."},

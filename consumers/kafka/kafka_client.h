@@ -88,14 +88,28 @@ class KafkaAdmin {
   /// Connects in the background.
   static Result<std::unique_ptr<KafkaAdmin>> Open(const KafkaConfig& kafka, const std::string& client_id);
   ~KafkaAdmin();
-  /// Number of partitions by topic; absent topics are absent. kKafkaUnreachable names the address.
-  Result<std::map<std::string, std::int32_t>> Partitions(const std::vector<std::string>& topics, int timeout_ms);
+  /// Number of partitions by topic, into `replicas` the copies of each; absent topics are absent. kKafkaUnreachable names the
+  /// address.
+  Result<std::map<std::string, std::int32_t>> Partitions(const std::vector<std::string>& topics, int timeout_ms,
+                                                         std::map<std::string, int>* replicas = nullptr);
   /// Settings by topic, as in force; absent topics are absent. kKafkaUnauthorized without DescribeConfigs on one.
   Result<std::map<std::string, std::map<std::string, std::string>>> Settings(const std::vector<std::string>& topics, int timeout_ms);
-  /// Instance ids of a group's static members.
-  Result<std::vector<std::string>> StaticMembers(const std::string& group, int timeout_ms);
+  /// A member of a group: the instance id of a static one (else empty), and where it is.
+  struct Member {
+    std::string instance{}, host{};
+  };
+  Result<std::vector<Member>> Members(const std::string& group, int timeout_ms);
   /// Existing topics are left as they are.
   Status Create(const std::vector<NewTopic>& topics, int timeout_ms);
+  /// Returns when the controller has them as deleted; they may be seen for a moment still. Absent ones are fine.
+  Status Delete(const std::vector<std::string>& topics, int timeout_ms);
+  /// REQUIRES of the broker: nobody is in the group. A group that is not there is fine.
+  Status DeleteGroup(const std::string& group, int timeout_ms);
+  /// Commits these offsets for a group in which nobody is; their texts go.
+  Status SetCommitted(const std::string& group, const std::vector<TopicPosition>& positions, int timeout_ms);
+  /// The first offset of a record at or after a time (ms), the end when there is none; or of kAtBegin, kAtEnd.
+  Result<std::int64_t> OffsetAt(const std::string& topic, std::int32_t partition, std::int64_t time_ms, int timeout_ms);
+  static constexpr std::int64_t kAtBegin = -2, kAtEnd = -1;
 
  private:
   KafkaAdmin();

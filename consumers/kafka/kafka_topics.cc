@@ -32,6 +32,10 @@ std::vector<NewTopic> WantedTopics(const Config& config, std::int32_t partitions
   topics.push_back({config.JournalTopic(), partitions, replication, log});
   topics.push_back({config.ObservationsTopic(), partitions, replication, log});
   topics.push_back({config.ModelsTopic(), partitions, replication, compacted});
+  // A receipt names nobody, and is asked for years later.
+  std::map<std::string, std::string> receipts = log;
+  receipts["retention.ms"] = "-1";
+  topics.push_back({config.ErasuresTopic(), partitions, replication, receipts});
   return topics;
 }
 

@@ -13,7 +13,7 @@
 namespace offerstream {
 
 /// Logs a shard writes to. Dead letters of input i go to kDeadLetters + i.
-enum class OutTopic : std::uint16_t { kDecisions, kCaps, kProfiles, kJournal, kObservations, kModels, kDeadLetters };
+enum class OutTopic : std::uint16_t { kDecisions, kCaps, kProfiles, kJournal, kObservations, kModels, kErasures, kDeadLetters };
 inline OutTopic DeadLettersOf(std::uint16_t input) {
   return static_cast<OutTopic>(static_cast<std::uint16_t>(OutTopic::kDeadLetters) + input);
 }

@@ -173,9 +173,17 @@ void EventBuilder::BuildDelete(const Record& record, DecodedBatch& batch, Decode
   Event& event = batch.events.emplace_back();
   event.kind = EventKind::kDelete;
   text->append(record.key);
-  // No id of its own: its place in the log is one.
-  fmt::format_to(std::back_inserter(*text), "erase-{}-{}-{}", record.cause.input, record.cause.partition,
-                 record.cause.offset);
+  std::string_view request;
+  for (const Header& header : record.headers) {
+    if (header.name == kRequestHeader) request = header.value;
+  }
+  if (!request.empty() && request.size() <= kIdBytesMax) {
+    text->append(request);
+  } else {
+    // No id of its own: its place in the log is one.
+    fmt::format_to(std::back_inserter(*text), "erase-{}-{}-{}", record.cause.input, record.cause.partition,
+                   record.cause.offset);
+  }
   event.customer_id = std::string_view(*text).substr(0, record.key.size());
   event.event_id = std::string_view(*text).substr(record.key.size());
   event.customer_hash = H64(event.customer_id);

@@ -17,6 +17,8 @@ namespace offerstream {
 /// An event kind as a mapping names it, as a number; "delivery_failed" is kFailedDelivery, an unknown name is ignore.
 std::uint8_t KindCode(std::string_view name);
 inline constexpr std::uint8_t kFailedDelivery = 0xfe;
+/// Header of a record without value: the id of the request to erase, told again in the receipt.
+inline constexpr std::string_view kRequestHeader = "offerstream-request";
 
 /// Compiled from a mapping and a plan; knows no JSON. Allocation-free after warm-up. One thread.
 class EventBuilder {
@@ -29,7 +31,7 @@ class EventBuilder {
   PathTree& paths() { return paths_; }
   /// Makes events of a record's fields and appends them to `batch`; `decoded` tells which, or why it is a bad record.
   void Build(const Record& record, const FieldTable& fields, DecodedBatch& batch, Decoded& decoded);
-  /// The delete event of a record without value: its key's customer is erased.
+  /// The delete event of a record without value: its key's customer is erased. Its id is that of the header kRequestHeader.
   void BuildDelete(const Record& record, DecodedBatch& batch, Decoded& decoded);
 
  private:

@@ -60,7 +60,7 @@ inline const Config& TheConfig() {
 
 /// The topics a shard writes to.
 inline const std::vector<std::string>& Outputs() {
-  static const std::vector<std::string> names = {"decisions", "caps", "sim-profiles", "sim-journal", "sim-observations", "sim-models", "events.dlq"};
+  static const std::vector<std::string> names = {"decisions", "caps", "sim-profiles", "sim-journal", "sim-observations", "sim-models", "sim-erasures", "events.dlq"};
   return names;
 }
 

@@ -7,7 +7,7 @@ import time
 
 PRODUCE, LIST_OFFSETS, METADATA, OFFSET_COMMIT, OFFSET_FETCH, FIND_COORDINATOR, DESCRIBE_GROUPS = 0, 2, 3, 8, 9, 10, 15
 CREATE_TOPICS, DELETE_TOPICS, DELETE_RECORDS, INIT_PRODUCER_ID, ADD_PARTITIONS = 19, 20, 21, 22, 24
-END_TXN, CREATE_PARTITIONS, DELETE_GROUPS = 26, 37, 42
+END_TXN, CREATE_PARTITIONS, DELETE_GROUPS, ALTER_CONFIGS = 26, 37, 42, 44
 NAMES = {0: "Produce", 1: "Fetch", 2: "ListOffsets", 3: "Metadata", 9: "OffsetFetch", 10: "FindCoordinator", 11: "JoinGroup",
          12: "Heartbeat", 13: "LeaveGroup", 14: "SyncGroup", 22: "InitProducerId", 24: "AddPartitionsToTxn", 25: "AddOffsetsToTxn",
          26: "EndTxn", 28: "TxnOffsetCommit"}
@@ -218,6 +218,12 @@ class Wire:
         body = array([name], lambda t: text(t) + struct.pack(">ii", count, -1)) + struct.pack(">ib", 10_000, 0)
         self.call(CREATE_PARTITIONS, 0, body, lambda a: (a.take("i"), a.array(lambda: (a.text(), a.check("widening " + name), a.text()))))
 
+    def set_topic(self, topic, **settings):
+        """Changes these settings of a topic and no others."""
+        body = array([topic], lambda t: struct.pack(">b", 2) + text(t) + array(
+            list(settings.items()), lambda s: text(s[0].replace("_", ".")) + struct.pack(">b", 0) + text(str(s[1])))) + struct.pack(">b", 0)
+        self.call(ALTER_CONFIGS, 0, body, lambda a: (a.take("i"), a.array(lambda: (a.check("settings of " + topic), a.text(), a.take("b"), a.text()))))
+
     def delete_records(self, topic, partition, before):
         """As retention does: the log begins at `before`."""
         body = array([topic], lambda t: text(t) + array([partition], lambda p: struct.pack(">iq", p, before))) + struct.pack(">i", 10_000)
@@ -318,10 +324,10 @@ def murmur2(raw):
 
 
 def record_batch(records, pid=-1, epoch=-1, sequence=-1, transactional=False):
-    """(key, value) pairs in Kafka's format of 0.11 and later."""
+    """(key, value) pairs in Kafka's format of 0.11 and later; a value of None is a deletion."""
     body = bytearray()
     for i, (key, value) in enumerate(records):
-        record = b"\0" + zigzag(0) + zigzag(i) + zigzag(len(key)) + key + zigzag(len(value)) + value + zigzag(0)
+        record = b"\0" + zigzag(0) + zigzag(i) + zigzag(len(key)) + key + (zigzag(-1) if value is None else zigzag(len(value)) + value) + zigzag(0)
         body += zigzag(len(record)) + record
     now = int(time.time() * 1000)
     body = struct.pack(">hiqqqhii", 0x10 if transactional else 0, len(records) - 1, now, now, pid, epoch, sequence, len(records)) + body
@@ -338,7 +344,7 @@ class Writer:
     def add(self, key, value):
         """Bytes that wait in all partitions."""
         self.waiting.setdefault(murmur2(key) % self.count, []).append((key, value))
-        return sum(len(k) + len(v) for records in self.waiting.values() for k, v in records)
+        return sum(len(k) + len(v or b"") for records in self.waiting.values() for k, v in records)
 
     def flush(self):
         if self.waiting:

@@ -73,6 +73,14 @@ class OneCustomer final : public ServiceView {
   std::vector<std::string> RecentDecisions(std::size_t limit) const override {
     return std::vector<std::string>(std::min<std::size_t>(limit, 2), "{\"decision_id\":\"1\"}");
   }
+  Result<ErasureRequest> EraseCustomer(std::string_view id) override {
+    if (!ready) return Fail(Code::kKafkaUnreachable);
+    return ErasureRequest{"erase-1", "hash of " + std::string(id), "app-erasures", {0, 1}};
+  }
+  void Audit(std::string_view deed, std::string_view id, std::string_view, unsigned status) const override {
+    audit.push_back(std::string(deed) + "|" + std::string(id) + "|" + std::to_string(status));
+  }
+  mutable std::vector<std::string> audit{};
   Result<CustomerView> Customer(std::string_view id) override {
     if (id != "ann") return Fail(Code::kNotFound);
     CustomerView view;

@@ -62,7 +62,7 @@ TEST(TopicPolicies, ALoneReplicaIsOnlyAWarning) {
   const PolicyFindings found = CheckPolicies(OneInput(), settings);
   EXPECT_TRUE(found.errors.empty());
   ASSERT_EQ(found.warnings.size(), 1u);
-  EXPECT_NE(found.warnings[0].find("and 7 more"), std::string::npos) << found.warnings[0];
+  EXPECT_NE(found.warnings[0].find("and 8 more"), std::string::npos) << found.warnings[0];
 }
 
 }  // namespace

@@ -279,17 +279,6 @@ TEST(DecisionFold, RefundTakesValueAndOwnershipBackAndAnswersNothing) {
   EXPECT_FALSE(w.Of("u1").exposures[0].labels[1].converted);
 }
 
-TEST(DecisionFold, DeletionForgetsTheCustomerAndClearsItsCaps) {
-  FoldWorld w;
-  w.Apply(Show(w, "u1", kStart, 0, 0));
-  const FoldOutput& out = w.Apply(w.script.Add(EventKind::kDelete, "u1", kStart + kMinute));
-  EXPECT_EQ(w.memory.Find("u1", H64("u1")), nullptr);
-  ASSERT_EQ(out.cap_count, 1u);
-  EXPECT_TRUE(out.caps[0].tombstone);
-  w.Apply(w.script.Add(EventKind::kDelete, "nobody", kStart + kMinute));
-  EXPECT_EQ(w.memory.Find("nobody", H64("nobody")), nullptr);
-}
-
 TEST(DecisionFold, ServiceMessagesAreNeitherCappedNorTrainedOn) {
   FoldWorld w;
   Event& e = Show(w, "u1", kStart, 0, 0);
