@@ -21,6 +21,8 @@ constexpr double kHistoryDays = 43.3;                       // 30 days / ln 2
 constexpr double kOrganicPerDay = 0.004;                    // purchases nobody's offer led to
 constexpr double kClickDelaySeconds = 90;                   // median
 constexpr double kConversionDelayHours = 3;                 // median of a log-normal, sigma 1
+// Beside the channels 0..3, which key what comes of an impression: whether it is made is another draw.
+constexpr std::uint64_t kWhetherShown = kBankChannels;
 constexpr std::size_t kUsualOfJob[6] = {3, 0, 4, 5, 1, 2};  // what the bank shows by rule
 
 enum class Kind : std::uint8_t {
@@ -334,7 +336,7 @@ void SimulatedMarket::Show(std::string_view customer_id, DecisionId decision, st
   const std::int64_t index = CustomerOf(customer_id);
   if (index < 0) return;
   const Person& person = impl_->people[static_cast<std::size_t>(index)];
-  Draws draws = impl_->DrawsOf(person, Kind::kShow, decision, 1);
+  Draws draws = impl_->DrawsOf(person, Kind::kShow, decision, kWhetherShown);
   if (draws.Uniform() >= impl_->options.show_probability) return;
   const EventTime at = std::max(impl_->now, decided + 1000 + static_cast<EventTime>(30'000 * draws.Uniform()));
   if (at > valid_until) return;

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <map>
 #include <set>
 #include <string>
@@ -146,6 +147,27 @@ TEST(SimulatedMarket, ADecisionHandedInIsShownOnceAndNamesItself) {
     }
   }
   EXPECT_EQ(shown, 1);
+}
+
+TEST(SimulatedMarket, WhoIsShownAnOfferAnswersAsPlantedOnEveryChannel) {
+  for (std::size_t channel = 0; channel < kBankChannels; ++channel) {
+    MarketOptions options = Small();
+    options.customers = 800;
+    options.campaigns_per_week = 0;
+    options.visits_per_day = 4;
+    options.show_probability = 0.25;   // a draw shared with the answer would make four times as many of it
+    SimulatedMarket market(options);
+    MarketRecord record;
+    DecisionId decision = 0;
+    double answers = 0;
+    while (market.Next(record)) {
+      if (record.kind == MarketKind::kConversion) ++answers;
+      if (record.request) market.Show(record.customer_id, ++decision, 0, channel, record.time, record.time + 86'400'000);
+    }
+    const double planted = market.earnings().value / kBankGoalValue;
+    EXPECT_GT(planted, 80) << channel;
+    EXPECT_NEAR(answers, planted, 4 * std::sqrt(planted)) << channel;
+  }
 }
 
 TEST(SimulatedMarket, TimesNeverFallAndNobodyIsShownAnythingAfterLeaving) {
