@@ -252,7 +252,7 @@ BacktestReport Backtest::Finish() {
   if (self.log != nullptr) log.unmet = self.log->size() - std::min<std::uint64_t>(self.log->size(), self.own->met());
   const OffPolicyResult all = self.logged.Result();
   log.value = all.logged_value;
-  log.interval = self.options.replicates > 0 ? all.of(OffPolicyMethod::kIps).bootstrap : all.of(OffPolicyMethod::kIps).normal;
+  log.interval = all.of(OffPolicyMethod::kIps).interval;
   if (StudiedModels& studied = self.report.studied; studied.study != nullptr) {
     if (studied.status) studied.status = self.own->Finish();
     if (studied.status) studied.status = studied.study->Finish();

@@ -52,7 +52,7 @@ struct LogReport {
   std::uint64_t unlabelled = 0;       ///< impressions whose goal the log never tells
   std::uint64_t unmet = 0;            ///< decisions in the decision log whose event is not in the input
   double value = 0;                   ///< earned a decision, major units
-  Interval interval{};                ///< 95 %, bootstrap (without replicates normal)
+  Interval interval{};                ///< 95 %, OffPolicyEstimate::interval
 };
 
 /// What replay by rejection says of a policy that learns.

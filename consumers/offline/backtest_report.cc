@@ -22,7 +22,6 @@ std::string Short(const Interval& i) { return fmt::format("[{:.4g}, {:.4g}]", i.
 constexpr double kNormal95 = 1.959963984540054;
 
 bool Has(const Interval& i) { return i.low != 0 || i.high != 0; }
-const Interval& Shown(const OffPolicyEstimate& e) { return Has(e.bootstrap) ? e.bootstrap : e.normal; }
 
 /// Columns as wide as their widest cell, the first and the last to the left.
 std::string Table(const std::vector<std::vector<std::string>>& rows) {
@@ -70,7 +69,7 @@ std::string PolicyTable(const BacktestReport& report) {
   for (const PolicyReport& policy : report.policies) {
     const OffPolicyResult& r = policy.result;
     const OffPolicyEstimate& best = r.of(OffPolicyMethod::kSndr);
-    rows.push_back({policy.name, Short(best.value), Short(Shown(best)), fmt::format("{:+.4g}", r.difference),
+    rows.push_back({policy.name, Short(best.value), Short(best.interval), fmt::format("{:+.4g}", r.difference),
                     Short(r.difference_interval), fmt::format("{}", r.n), fmt::format("{:.1f}", r.ess),
                     fmt::format("{:.3f}", r.mean_weight), fmt::format("{:.4g}", r.max_weight), std::string(VerdictOf(r))});
   }
@@ -78,7 +77,7 @@ std::string PolicyTable(const BacktestReport& report) {
 }
 
 std::string EstimatorTable(const BacktestReport& report) {
-  std::vector<std::vector<std::string>> rows = {{"policy", "estimator", "earns", "95 % normal", "95 % bootstrap", "also"}};
+  std::vector<std::vector<std::string>> rows = {{"policy", "estimator", "earns", "95 % normal", "95 % bootstrap", "95 % Student", "also"}};
   for (const PolicyReport& policy : report.policies) {
     for (std::size_t m = 0; m < kOffPolicyMethods; ++m) {
       const auto method = static_cast<OffPolicyMethod>(m);
@@ -88,11 +87,11 @@ std::string EstimatorTable(const BacktestReport& report) {
       if (method == OffPolicyMethod::kSwitch) also = fmt::format("tau {:.4g}", e.parameter);
       if (method == OffPolicyMethod::kDrOs) also = fmt::format("lambda {:.4g}", e.parameter);
       rows.push_back({policy.name, std::string(Name(method)), Short(e.value), Short(e.normal),
-                      Has(e.bootstrap) ? Short(e.bootstrap) : "-", also});
+                      Has(e.bootstrap) ? Short(e.bootstrap) : "-", Has(e.bootstrap) ? Short(e.student) : "-", also});
     }
     if (!policy.rejection) continue;
     const RejectionResult& r = *policy.rejection;
-    rows.push_back({policy.name, "rejection", Short(r.value), Short(r.normal), "-",
+    rows.push_back({policy.name, "rejection", Short(r.value), Short(r.normal), "-", "-",
                     fmt::format("{} of {} accepted, M {:.4g}, {} above it", r.accepted, r.offered, r.bound, r.clipped)});
   }
   return Table(rows);
@@ -128,7 +127,7 @@ std::string LogJson(const LogReport& log) {
 std::string EstimateJson(const OffPolicyResult& result, OffPolicyMethod method) {
   const OffPolicyEstimate& e = result.of(method);
   std::string out = fmt::format("\"{}\": {{\"value\": {}, \"normal\": {}", Name(method), Number(e.value), Pair(e.normal));
-  if (Has(e.bootstrap)) out += ", \"bootstrap\": " + Pair(e.bootstrap);
+  if (Has(e.bootstrap)) out += ", \"bootstrap\": " + Pair(e.bootstrap) + ", \"student\": " + Pair(e.student);
   if (method == OffPolicyMethod::kIps) out += ", \"bernstein\": " + Pair(result.bernstein);
   if (method == OffPolicyMethod::kSwitch) out += ", \"tau\": " + Number(e.parameter);
   if (method == OffPolicyMethod::kDrOs) out += ", \"lambda\": " + Number(e.parameter);
@@ -150,10 +149,10 @@ std::string PolicyJson(const PolicyReport& policy) {
   }
   return fmt::format(
       "    {{\"name\": {}, \"value\": {}, \"interval\": {}, \"difference\": {}, \"difference_interval\": {},\n"
-      "     \"n\": {}, \"ess\": {}, \"mean_weight\": {}, \"mean_weight_se\": {}, \"max_weight\": {}, \"declined\": {},\n"
+      "     \"n\": {}, \"ess\": {}, \"mean_weight\": {}, \"mean_weight_se\": {}, \"max_weight\": {}, \"freedom\": {}, \"declined\": {},\n"
       "     \"verdict\": \"{}\", \"refusal\": {},\n     \"estimates\": {{{}}},\n     \"rejection\": {}}}",
-      Quoted(policy.name), Number(best.value), Pair(Shown(best)), Number(r.difference), Pair(r.difference_interval), r.n,
-      Number(r.ess), Number(r.mean_weight), Number(r.mean_weight_se), Number(r.max_weight), policy.declined, VerdictOf(r),
+      Quoted(policy.name), Number(best.value), Pair(best.interval), Number(r.difference), Pair(r.difference_interval), r.n,
+      Number(r.ess), Number(r.mean_weight), Number(r.mean_weight_se), Number(r.max_weight), Number(r.freedom), policy.declined, VerdictOf(r),
       r.refusal.empty() ? "null" : Quoted(r.refusal), estimates, rejection);
 }
 

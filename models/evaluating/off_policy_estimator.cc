@@ -34,6 +34,18 @@ double MeanSe(double sum, double squares, double n) {
   return std::sqrt(std::max(0.0, squares / n - (sum / n) * (sum / n)) / (n - 1));
 }
 
+// Two-sided 95 % quantile of Student's t, by its expansion about the normal's (Abramowitz & Stegun 26.7.5): 3.159 at 3
+// degrees of freedom, where it is 3.182; closer with more.
+double StudentQuantile95(double freedom) {
+  constexpr double z = kNormal95, z2 = z * z;
+  constexpr double kFirst = z * (z2 + 1) / 4, kSecond = z * ((5 * z2 + 16) * z2 + 3) / 96;
+  constexpr double kThird = z * (((3 * z2 + 19) * z2 + 17) * z2 - 15) / 384;
+  const double f = 1 / freedom;
+  return z + f * (kFirst + f * (kSecond + f * kThird));
+}
+
+Interval Hull(const Interval& a, const Interval& b) { return {std::min(a.low, b.low), std::max(a.high, b.high)}; }
+
 }  // namespace
 
 std::string_view Name(OffPolicyMethod method) {
@@ -101,6 +113,7 @@ OffPolicyResult OffPolicyEstimator::Result() const {
   if (n_ > 0) {
     Fill(result);
     FillTamed(result);
+    for (OffPolicyEstimate& estimate : result.methods) estimate.interval = estimate.normal;
     FillBootstrap(result);
   }
   Judge(result);
@@ -163,16 +176,31 @@ void OffPolicyEstimator::FillTamed(OffPolicyResult& result) const {
   choose(OffPolicyMethod::kDrOs, dr_os_, true);
 }
 
+// Degrees of freedom of the variance that squares of units' influences add up to: 2 m / (kurtosis - 1), by what its own
+// variance is (Satterthwaite 1946, without normal influences).
+double OffPolicyEstimator::Freedom(const Moments& moments) {
+  const double m = moments.units, squares = moments.squares * moments.squares;
+  if (m <= 0) return 0;
+  return squares > 0 ? 2 * m / std::max(1.0, m * moments.fourths / squares - 1) : m;
+}
+
+Interval OffPolicyEstimator::Student(double value, double n, const Moments& moments) {
+  const double half = StudentQuantile95(std::max(Freedom(moments), kFreedomMin)) * std::sqrt(moments.squares) / n;
+  return {value - half, value + half};
+}
+
 template <typename Influence>
-double OffPolicyEstimator::AccelerationOf(Influence influence) const {
-  if (units_.size() > kUnitsMost) return 0;
-  double squares = 0, cubes = 0;
+OffPolicyEstimator::Moments OffPolicyEstimator::MomentsOf(Influence influence) const {
+  Moments moments;
+  if (units_.size() > kUnitsMost) return moments;
+  moments.units = static_cast<double>(units_.size());
   for (const auto& [unit, sums] : units_) {
-    const double u = influence(sums);
-    squares += u * u;
-    cubes += u * u * u;
+    const double u = influence(sums), u2 = u * u;
+    moments.squares += u2;
+    moments.cubes += u2 * u;
+    moments.fourths += u2 * u2;
   }
-  return Acceleration(squares, cubes);
+  return moments;
 }
 
 void OffPolicyEstimator::FillBootstrap(OffPolicyResult& result) const {
@@ -180,12 +208,15 @@ void OffPolicyEstimator::FillBootstrap(OffPolicyResult& result) const {
   const double n = static_cast<double>(n_);
   const auto sum = [this](Term term, std::size_t b) { return bootstrap_.Sum(term, b); };
   const auto mean = [&](Term term, std::size_t b) { return sum(term, b) / sum(kCount, b); };
-  const auto interval = [&](double estimate, auto statistic, auto influence) {
-    return bootstrap_.Corrected(statistic, estimate, AccelerationOf(influence));
+  const auto fill = [&](OffPolicyEstimate& estimate, auto statistic, auto influence) {
+    const Moments moments = MomentsOf(influence);
+    estimate.bootstrap = bootstrap_.Corrected(statistic, estimate.value, Acceleration(moments.squares, moments.cubes));
+    estimate.student = moments.units > 0 ? Student(estimate.value, n, moments) : estimate.bootstrap;
+    estimate.interval = Hull(estimate.bootstrap, estimate.student);
+    return Freedom(moments);
   };
   const auto set = [&](OffPolicyMethod method, auto statistic, auto influence) {
-    OffPolicyEstimate& estimate = result.methods[static_cast<std::size_t>(method)];
-    estimate.bootstrap = interval(estimate.value, statistic, influence);
+    return fill(result.methods[static_cast<std::size_t>(method)], statistic, influence);
   };
   // Influence of a unit on a mean, and on a ratio to the sum of weights; times n, which does not matter here.
   const auto on_mean = [n](double part, double whole, const UnitSums& unit) { return part - unit[kCount] * whole / n; };
@@ -201,9 +232,11 @@ void OffPolicyEstimator::FillBootstrap(OffPolicyResult& result) const {
       [&](const UnitSums& u) { return on_mean(u[kExpected], dm_, u); });
   set(OffPolicyMethod::kDr, [&](std::size_t b) { return mean(kExpected, b) + mean(kCorrection, b); },
       [&](const UnitSums& u) { return on_mean(u[kExpected] + u[kCorrection], dm_ + we_, u); });
-  set(OffPolicyMethod::kSndr, sndr, on_sndr);
-  result.difference_interval = interval(result.difference, [&](std::size_t b) { return sndr(b) - mean(kReward, b); },
-                                        [&](const UnitSums& u) { return on_sndr(u) - on_mean(u[kReward], r_, u); });
+  result.freedom = set(OffPolicyMethod::kSndr, sndr, on_sndr);
+  OffPolicyEstimate difference{.value = result.difference};
+  fill(difference, [&](std::size_t b) { return sndr(b) - mean(kReward, b); },
+       [&](const UnitSums& u) { return on_sndr(u) - on_mean(u[kReward], r_, u); });
+  result.difference_interval = difference.interval;
 }
 
 void OffPolicyEstimator::Judge(OffPolicyResult& result) const {
@@ -220,6 +253,11 @@ void OffPolicyEstimator::Judge(OffPolicyResult& result) const {
         "The effective sample size is {:.3g} of {} decisions and should be {:.0f}: a few decisions with large weights (up to {:.3g}) "
         "would carry the verdict.",
         result.ess, result.n, kEssMin, result.max_weight);
+  } else if (result.freedom > 0 && result.freedom < kFreedomMin) {
+    result.refusal = fmt::format(
+        "One customer makes most of what is uncertain ({:.2g} degrees of freedom, should be {:.0f}): without this one the value would be "
+        "another.",
+        result.freedom, kFreedomMin);
   }
   result.supported = result.refusal.empty();
 }

@@ -36,6 +36,8 @@ struct OffPolicyEstimate {
   double value = 0;
   Interval normal{};      ///< 95 % by the central limit theorem (dm: of the predictions only, not of their error)
   Interval bootstrap{};   ///< 95 %, bias and skewness corrected; both 0 without replicates. Not for switch-dr and dr-os
+  Interval student{};     ///< 95 %, Student's t over units, freedom by their kurtosis; where and unless as `bootstrap`
+  Interval interval{};    ///< 95 %, the one to go by: as wide as `bootstrap` and `student` together; without them `normal`
   double parameter = 0;   ///< the tau (switch-dr) or lambda (dr-os) chosen; 0 for others
 };
 
@@ -48,7 +50,8 @@ struct OffPolicyResult {
   std::array<OffPolicyEstimate, kOffPolicyMethods> methods{};   ///< by OffPolicyMethod
   Interval bernstein{};           ///< 95 % of ips, for any distribution with the range of w r that was seen
   double difference = 0;          ///< sndr - logged value
-  Interval difference_interval{}; ///< 95 %, paired: bootstrap, without replicates normal
+  Interval difference_interval{}; ///< 95 %, paired, as `interval`
+  double freedom = 0;             ///< degrees of freedom of sndr's t: some twice the units that carry it; 0 without replicates
   bool supported = false;         ///< false: no verdict, `refusal` says why
   std::string refusal{};          ///< one sentence for people; empty when supported
 
@@ -61,9 +64,11 @@ class OffPolicyEstimator {
  public:
   /// Least effective sample size, and most standard errors the mean weight may lie from 1, for a verdict.
   static constexpr double kEssMin = 200, kMeanWeightSe = 4;
+  /// Least degrees of freedom for a verdict: below, one customer makes four fifths of the variance.
+  static constexpr double kFreedomMin = 3;
   /// Values tried for tau; for lambda their squares.
   static constexpr std::size_t kTried = 10;
-  /// Units whose sums are kept for the skewness of their influence; with more it is too small to matter.
+  /// Units whose sums are kept for the moments of their influence; with more, intervals are bootstrap alone.
   static constexpr std::size_t kUnitsMost = 200'000;
 
   explicit OffPolicyEstimator(std::uint64_t seed = 1, std::size_t replicates = PoissonBootstrap::kReplicates);
@@ -82,8 +87,13 @@ class OffPolicyEstimator {
   void FillTamed(OffPolicyResult& result) const;
   void FillBootstrap(OffPolicyResult& result) const;
   void Judge(OffPolicyResult& result) const;
+  struct Moments {   // of the units' influences on a statistic, times n
+    double units = 0, squares = 0, cubes = 0, fourths = 0;
+  };
+  static double Freedom(const Moments& moments);
+  static Interval Student(double value, double n, const Moments& moments);
   template <typename Influence>
-  double AccelerationOf(Influence influence) const;
+  Moments MomentsOf(Influence influence) const;
 
   std::int64_t n_ = 0, rejected_ = 0;
   double w_ = 0, w2_ = 0, w_max_ = 0, r_ = 0;

@@ -29,6 +29,7 @@
       {title: 'Estimator', of: r => r.name},
       {title: 'Earns', number: true, of: r => number(r.e.value)},
       {title: '95\u202f% normal', number: true, of: r => of(r.e.normal).map(number).join(' to ') || '\u2013'},
+      {title: '95\u202f% Student', number: true, of: r => of(r.e.student).map(number).join(' to ') || '\u2013'},
       {title: '95\u202f% bootstrap', number: true, of: r => of(r.e.bootstrap).map(number).join(' to ') || '\u2013'},
     ], rows, {fold: true});
   }
