@@ -1,19 +1,27 @@
 #!/usr/bin/env bash
 # A real Kafka broker for tests and the demo: one KRaft node from pinned jars, on loopback, up in a few seconds.
 #
-#   broker.sh start [--version V] [--port N] [--dir DIR] [--behind "PORT:ADVERTISED ..."] [--steady]
+#   broker.sh start [--version V] [--port N] [--dir DIR] [--behind "PORT:ADVERTISED ..."] [--steady] [--secure CERTS]
 #                                                          prints progress on stderr and, as the last line of stdout,
 #                                                          the bootstrap address; returns when the broker answers
 #                                                          --behind: further listeners that send their clients to another
 #                                                          port of this machine, where a proxy stands before them
 #                                                          --steady: compiles fully and compacts as rarely as a broker in
 #                                                          production; for measurements, slower in its first half minute
+#                                                          --secure: further listeners with TLS, mTLS and SASL, and access control
+#                                                          lists; certificates and passwords are made in CERTS (below)
 #   broker.sh stop  [--dir DIR]                            harmless when nothing runs
 #   broker.sh jars  [--version V]                          only fetches and verifies the jars
 #
 # Several brokers run side by side, one per --dir. A stopped directory started again keeps its records and its port.
 # DIR holds: address, broker.pid, broker.log, server.properties, cluster.id, records/.
 # Not for production: one replica, short timeouts, no fsync beyond the broker's defaults.
+#
+# CERTS holds: ca.pem; broker.pem; admin.pem and app.pem (certificate and key of the clients `admin` and `app`, mode 0600), their
+# passwords admin.password and app.password for PLAIN, SCRAM-SHA-256 and SCRAM-SHA-512; addresses, one listener a line:
+#   PLAINTEXT (everybody is the super user ANONYMOUS), TLS, MTLS, SASL, and two whose certificates are bad: EXPIRED, OTHERNAME.
+# admin may do everything, app what access control lists allow: none at first. Connections by SCRAM-SHA-512 end after 4 s unless
+# their clients authenticate again.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -92,6 +100,82 @@ print(*ports)
 PY
 }
 
+secure_listeners="TLS MTLS SASL EXPIRED OTHERNAME"
+
+# A certificate NAME.pem (key, then certificate) signed by the directory's own authority; valid for DAYS from now on.
+make_certificate() {  # name, common name, subjectAltName, first day, days
+  openssl req -newkey rsa:2048 -nodes -sha256 -subj "/CN=$2" -keyout "$secure/$1.key" -out "$secure/$1.csr" 2>/dev/null
+  local from; from=$(date -u -d "$4" +%Y%m%d%H%M%SZ)
+  local until; until=$(date -u -d "$4 + $5 days" +%Y%m%d%H%M%SZ)
+  openssl ca -batch -notext -config "$secure/ca.cnf" -in "$secure/$1.csr" -out "$secure/$1.crt" -startdate "$from" -enddate "$until" \
+    -extfile <(printf 'subjectAltName=%s\n' "$3") 2>>"$secure/openssl.log" || die "openssl made no certificate; see $secure/openssl.log"
+  cat "$secure/$1.key" "$secure/$1.crt" >"$secure/$1.pem"
+  rm -f "$secure/$1.csr"
+}
+
+# An authority for this directory alone, certificates by it, passwords. Once.
+make_secrets() {
+  need openssl openssl
+  mkdir -p "$secure"
+  secure=$(cd "$secure" && pwd)
+  [[ -s $secure/app.password ]] && return
+  (
+    umask 077
+    cat >"$secure/ca.cnf" <<CNF
+[ca]
+default_ca = here
+[here]
+database = $secure/index.txt
+new_certs_dir = $secure
+certificate = $secure/ca.pem
+private_key = $secure/ca.key
+default_md = sha256
+policy = any
+rand_serial = yes
+unique_subject = no
+copy_extensions = none
+[any]
+commonName = supplied
+CNF
+    : >"$secure/index.txt"
+    openssl req -x509 -newkey rsa:2048 -nodes -sha256 -days 30 -subj "/CN=Offerstream test authority" \
+      -addext basicConstraints=critical,CA:TRUE -keyout "$secure/ca.key" -out "$secure/ca.pem" 2>"$secure/openssl.log" ||
+      die "openssl made no authority; see $secure/openssl.log"
+    make_certificate broker localhost "DNS:localhost,IP:127.0.0.1" "-1 day" 30
+    make_certificate expired localhost "DNS:localhost,IP:127.0.0.1" "-10 days" 5
+    make_certificate othername elsewhere.example.org "DNS:elsewhere.example.org" "-1 day" 30
+    make_certificate admin admin "DNS:admin" "-1 day" 30
+    make_certificate app app "DNS:app" "-1 day" 30
+    openssl rand -hex 16 >"$secure/admin.password"
+    openssl rand -hex 16 >"$secure/app.password"
+  )
+}
+
+# What --secure adds to server.properties. Ports are kept in DIR, so that a restart has the same.
+secure_properties() {
+  local module=org.apache.kafka.common.security
+  local plain="$module.plain.PlainLoginModule required user_admin=\"$(cat "$secure/admin.password")\" user_app=\"$(cat "$secure/app.password")\";"
+  cat <<PROPERTIES
+ssl.keystore.type=PEM
+ssl.keystore.location=$secure/broker.pem
+ssl.truststore.type=PEM
+ssl.truststore.location=$secure/ca.pem
+ssl.principal.mapping.rules=RULE:^CN=([^,]+).*$/\$1/,DEFAULT
+listener.name.mtls.ssl.client.auth=required
+listener.name.expired.ssl.keystore.type=PEM
+listener.name.expired.ssl.keystore.location=$secure/expired.pem
+listener.name.othername.ssl.keystore.type=PEM
+listener.name.othername.ssl.keystore.location=$secure/othername.pem
+listener.name.sasl.sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512
+listener.name.sasl.plain.sasl.jaas.config=$plain
+listener.name.sasl.scram-sha-256.sasl.jaas.config=$module.scram.ScramLoginModule required;
+listener.name.sasl.scram-sha-512.sasl.jaas.config=$module.scram.ScramLoginModule required;
+listener.name.sasl.scram-sha-512.connections.max.reauth.ms=4000
+authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
+super.users=User:ANONYMOUS;User:admin
+PROPERTIES
+}
+
 write_properties() {  # $1 client port, $2 controller port
   local listeners="PLAINTEXT://127.0.0.1:$1" advertised="PLAINTEXT://127.0.0.1:$1" protocols=PLAINTEXT:PLAINTEXT pair number=0
   for pair in $behind; do
@@ -100,6 +184,20 @@ write_properties() {  # $1 client port, $2 controller port
     advertised+=",BEHIND$number://127.0.0.1:${pair#*:}"
     protocols+=",BEHIND$number:PLAINTEXT"
   done
+  if [[ -n $secure ]]; then
+    [[ -s $dir/secure.ports ]] || { free_ports 0; free_ports 0; free_ports 0; } | tr '\n' ' ' >"$dir/secure.ports"
+    local ports name; read -r -a ports <"$dir/secure.ports"
+    : >"$secure/addresses"
+    echo "PLAINTEXT 127.0.0.1:$1" >>"$secure/addresses"
+    number=0
+    for name in $secure_listeners; do
+      listeners+=",$name://127.0.0.1:${ports[number]}"
+      advertised+=",$name://127.0.0.1:${ports[number]}"
+      if [[ $name == SASL ]]; then protocols+=",$name:SASL_SSL"; else protocols+=",$name:SSL"; fi
+      echo "$name 127.0.0.1:${ports[number]}" >>"$secure/addresses"
+      number=$((number + 1))
+    done
+  fi
   cat >"$dir/server.properties" <<PROPERTIES
 process.roles=broker,controller
 node.id=1
@@ -130,6 +228,10 @@ num.network.threads=2
 num.io.threads=4
 num.recovery.threads.per.data.dir=2
 PROPERTIES
+  if [[ -n $secure ]]; then
+    secure_properties >>"$dir/server.properties"
+    chmod 600 "$dir/server.properties"
+  fi
   if [[ $version != 3.* ]]; then
     cat >>"$dir/server.properties" <<'PROPERTIES'
 share.coordinator.state.topic.num.partitions=1
@@ -153,7 +255,13 @@ launch() {
   if [[ ! -f $dir/records/meta.properties ]]; then
     [[ -s $dir/cluster.id ]] ||
       python3 -c 'import base64,os; print("O" + base64.urlsafe_b64encode(os.urandom(16)).decode()[1:22])' >"$dir/cluster.id"
-    "${java[@]}" kafka.tools.StorageTool format --ignore-formatted -t "$(cat "$dir/cluster.id")" \
+    local scram=() user mechanism
+    if [[ -n $secure ]]; then
+      for user in admin app; do
+        for mechanism in SCRAM-SHA-256 SCRAM-SHA-512; do scram+=(--add-scram "$mechanism=[name=$user,password=$(cat "$secure/$user.password")]"); done
+      done
+    fi
+    "${java[@]}" kafka.tools.StorageTool format --ignore-formatted -t "$(cat "$dir/cluster.id")" "${scram[@]}" \
       -c "$dir/server.properties" >"$dir/format.log" 2>&1 || { cat "$dir/format.log" >&2; die "formatting $dir failed"; }
   fi
   : >"$dir/broker.log"
@@ -169,7 +277,7 @@ launch() {
     fi
     if ! kill -0 "$pid" 2>/dev/null; then
       rm -f "$dir/broker.pid"
-      if grep -q 'Address already in use' "$dir/broker.log" && [[ $asked_port == 0 ]]; then port=0; return 1; fi
+      if grep -q 'Address already in use' "$dir/broker.log" && [[ $asked_port == 0 ]]; then port=0; rm -f "$dir/secure.ports"; return 1; fi
       tail -n 20 "$dir/broker.log" >&2
       die "the broker ended while starting; its log is $dir/broker.log"
     fi
@@ -187,6 +295,7 @@ start() {
   fetch_jars
   mkdir -p "$dir"
   dir=$(cd "$dir" && pwd)
+  if [[ -n $secure ]]; then make_secrets; fi
   exec 7>"$dir/start.lock"
   flock 7
   if is_running; then
@@ -231,12 +340,12 @@ stop() {
   say "stopped in $dir"
 }
 
-version=3.9.1 port=0 behind= steady= dir="$root/.kafka/default"
+version=3.9.1 port=0 behind= steady= secure= dir="$root/.kafka/default"
 [[ $# -gt 0 ]] || { sed -n '2,16p' "${BASH_SOURCE[0]}" >&2; exit 2; }
 verb=$1; shift
 while [[ $# -gt 0 ]]; do
   case $1 in
-    --version | --port | --dir | --behind)
+    --version | --port | --dir | --behind | --secure)
       [[ $# -ge 2 ]] || code=2 die "$1 needs a value"
       printf -v "${1#--}" '%s' "$2"
       shift 2 ;;

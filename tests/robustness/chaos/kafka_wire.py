@@ -1,6 +1,8 @@
 """As much of Kafka's protocol as the harness needs, over one broker at a time, in versions that 3.9 and 4.1 both know: what is committed,
 where logs end, and what an operator or a stranger does to them (topics, offsets, a transaction that is left hanging)."""
 
+import hashlib
+import os
 import socket
 import struct
 import time
@@ -8,6 +10,11 @@ import time
 PRODUCE, LIST_OFFSETS, METADATA, OFFSET_COMMIT, OFFSET_FETCH, FIND_COORDINATOR, DESCRIBE_GROUPS = 0, 2, 3, 8, 9, 10, 15
 CREATE_TOPICS, DELETE_TOPICS, DELETE_RECORDS, INIT_PRODUCER_ID, ADD_PARTITIONS = 19, 20, 21, 22, 24
 END_TXN, CREATE_PARTITIONS, DELETE_GROUPS, ALTER_CONFIGS = 26, 37, 42, 44
+CREATE_ACLS, DELETE_ACLS, ALTER_SCRAM = 30, 31, 51
+ACL_KINDS = {"topic": 2, "group": 3, "transactional-id": 5}
+ACL_OPERATIONS = {"Read": 3, "Write": 4}
+SCRAM = {"SCRAM-SHA-256": (1, "sha256"), "SCRAM-SHA-512": (2, "sha512")}
+SCRAM_ITERATIONS = 4096
 NAMES = {0: "Produce", 1: "Fetch", 2: "ListOffsets", 3: "Metadata", 9: "OffsetFetch", 10: "FindCoordinator", 11: "JoinGroup",
          12: "Heartbeat", 13: "LeaveGroup", 14: "SyncGroup", 22: "InitProducerId", 24: "AddPartitionsToTxn", 25: "AddOffsetsToTxn",
          26: "EndTxn", 28: "TxnOffsetCommit"}
@@ -82,16 +89,18 @@ class Wire:
             self.link.close()
         self.link = None
 
-    def exchange(self, api, version, body):
+    def exchange(self, api, version, body, flexible=False):
         if self.link is None:
             self.link = socket.create_connection(self.address, timeout=10)
         self.number += 1
-        head = struct.pack(">hhi", api, version, self.number) + text("chaos")
+        head = struct.pack(">hhi", api, version, self.number) + text("chaos") + (b"\0" if flexible else b"")
         self.link.sendall(struct.pack(">i", len(head) + len(body)) + head + body)
         size, = struct.unpack(">i", self.receive(4))
         answer = Answer(self.receive(size))
         if answer.take("i") != self.number:
             raise OSError("an answer to another request")
+        if flexible:
+            answer.take("b")   # no tags
         return answer
 
     def receive(self, size):
@@ -103,12 +112,12 @@ class Wire:
             parts += part
         return bytes(parts)
 
-    def call(self, api, version, body, read):
+    def call(self, api, version, body, read, flexible=False):
         """`read(answer)`; its KafkaError among RETRIED and broken connections are tried again."""
         end = time.monotonic() + self.patience
         while True:
             try:
-                return read(self.exchange(api, version, body))
+                return read(self.exchange(api, version, body, flexible))
             except (OSError, struct.error) as error:
                 self.close()
                 if time.monotonic() > end:
@@ -240,6 +249,45 @@ class Wire:
     def delete_group(self, group):
         self.find_coordinator(group, 0)
         self.call(DELETE_GROUPS, 0, array([group], text), lambda a: (a.take("i"), a.array(lambda: (a.text(), a.check("deleting " + group)))))
+
+    # -- rights and passwords
+
+    def grant(self, user, operation, kind, name, prefixed=False):
+        """As `kafka-acls.sh --add --allow-principal User:NAME --operation ... --topic ...` does."""
+        body = array([0], lambda _: struct.pack(">b", ACL_KINDS[kind]) + text(name) + struct.pack(">b", 4 if prefixed else 3) +
+                     text("User:" + user) + text("*") + struct.pack(">bb", ACL_OPERATIONS[operation], 3))
+        self.call(CREATE_ACLS, 1, body, lambda a: (a.take("i"), a.array(lambda: (a.check("granting"), a.text()))))
+
+    def revoke(self, user, operation, kind, name, prefixed=False):
+        """How many rights that took away."""
+        body = array([0], lambda _: struct.pack(">b", ACL_KINDS[kind]) + text(name) + struct.pack(">b", 4 if prefixed else 3) +
+                     text("User:" + user) + text("*") + struct.pack(">bb", ACL_OPERATIONS[operation], 3))
+
+        def read(a):
+            a.take("i")
+
+            def one():
+                a.check("revoking")
+                a.text()
+                return len(a.array(lambda: (a.take("h"), a.text(), a.take("b"), a.text(), a.take("b"), a.text(), a.text(), a.take("b"), a.take("b"))))
+            return sum(a.array(one))
+        return self.call(DELETE_ACLS, 1, body, read)
+
+    def set_password(self, user, mechanism, password):
+        """SCRAM's; connections that stand are not asked again."""
+        number, digest = SCRAM[mechanism]
+        salt = os.urandom(16)
+        salted = hashlib.pbkdf2_hmac(digest, password.encode(), salt, SCRAM_ITERATIONS)
+        compact = lambda raw: bytes([len(raw) + 1]) + raw  # noqa: E731
+        body = b"\1" + b"\2" + compact(user.encode()) + struct.pack(">bi", number, SCRAM_ITERATIONS) + compact(salt) + compact(salted) + b"\0" + b"\0"
+
+        def read(a):
+            a.take("i")
+            a.take("b")                          # one result
+            n = a.take("b") - 1
+            a.at += n
+            a.check(f"password of {user}")
+        self.call(ALTER_SCRAM, 0, body, read, flexible=True)
 
     # -- a stranger's transaction
 

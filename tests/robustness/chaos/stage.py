@@ -63,8 +63,8 @@ def free_port():
 class Broker:
     """One real broker; each instance comes in through a proxy of its own, all others by the front door."""
 
-    def __init__(self, directory, doors, seed):
-        self.directory, self.lock = pathlib.Path(directory), threading.RLock()
+    def __init__(self, directory, doors, seed, arguments=()):
+        self.directory, self.lock, self.arguments = pathlib.Path(directory), threading.RLock(), arguments
         pairs = [(free_port(), free_port()) for _ in range(doors)]
         self.behind = " ".join(f"{inner}:{outer}" for inner, outer in pairs)
         self.address = ""
@@ -80,7 +80,7 @@ class Broker:
 
     def start(self):
         with self.lock:
-            self.address = self.script("start", "--behind", self.behind).splitlines()[-1]
+            self.address = self.script("start", "--behind", self.behind, *self.arguments).splitlines()[-1]
 
     def stop(self):
         with self.lock:
