@@ -1,5 +1,6 @@
 #include "consumers/decision_worker.h"
 
+#include <malloc.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
@@ -117,6 +118,7 @@ std::uint64_t DecisionWorker::MemoryEach() const {
 }
 
 Status DecisionWorker::RecoverMissing() {
+  const bool any = !missing_.empty();
   while (!missing_.empty()) {
     ready_ = false;
     const std::int32_t partition = missing_.back();
@@ -135,6 +137,7 @@ Status DecisionWorker::RecoverMissing() {
     if (Status attended = AttendOwnership(); !attended) return attended;
   }
   ready_ = share_known_;
+  if (any) (void)malloc_trim(0);   // what was read to recover is done with
   return {};
 }
 

@@ -1,17 +1,15 @@
 #include "state/customer_slab.h"
 
-#include <sys/mman.h>
-
 #include <boost/unordered/unordered_flat_set.hpp>
 #include <cassert>
 #include <new>
 
 #include "models/domain/prefetch.h"
+#include "state/memory_chunk.h"
 
 namespace offerstream {
 namespace {
 
-constexpr std::size_t kChunkBytes = 2u << 20;
 constexpr std::size_t kSlotsPerChunk = kChunkBytes / sizeof(CustomerSlot);
 static_assert(sizeof(CustomerSlot) == 384, "six cache lines: see what grew, and offerstream bench for what it costs");
 // The index holds slots and sleepers alike; this bit tells them apart.
@@ -34,10 +32,6 @@ void PrefetchAll(const PooledArray<T>& array) {
     PrefetchLine(reinterpret_cast<const void*>(line));
   }
 }
-
-struct ChunkDeleter {
-  void operator()(std::byte* chunk) const { ::operator delete(chunk, std::align_val_t{kChunkBytes}); }
-};
 
 }  // namespace
 
@@ -78,14 +72,12 @@ struct CustomerSlab::Impl {
   }
 
   void AddChunk() {
-    void* chunk = ::operator new(kChunkBytes, std::align_val_t{kChunkBytes});
     // The first chunk stays on small pages: a partition with few customers should not cost 2 MiB.
-    if (!chunks.empty()) (void)::madvise(chunk, kChunkBytes, MADV_HUGEPAGE);
-    chunks.emplace_back(static_cast<std::byte*>(chunk));
+    chunks.push_back(NewMemoryChunk(!chunks.empty()));
   }
 
   std::pmr::memory_resource& pool;
-  std::vector<std::unique_ptr<std::byte, ChunkDeleter>> chunks{};
+  std::vector<MemoryChunk> chunks{};
   std::uint32_t next_slot = 0;
   std::vector<std::uint32_t> free_slots{};
   std::vector<Sleeper> sleepers{};

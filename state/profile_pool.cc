@@ -1,24 +1,9 @@
 #include "state/profile_pool.h"
 
-#include <sys/mman.h>
-
 #include <cassert>
 #include <new>
 
 namespace offerstream {
-
-ProfilePool::~ProfilePool() {
-  for (std::byte* chunk : chunks_) ::operator delete(chunk, std::align_val_t{kChunkBytes});
-}
-
-// Whole chunks ask for huge pages: half of a look-up among 400,000 customers would be page walks. The first one is small
-// and stays on small pages, a partition with few customers should cost little.
-std::byte* ProfilePool::NewChunk(std::size_t bytes) {
-  void* chunk = ::operator new(bytes, std::align_val_t{kChunkBytes});
-  if (bytes == kChunkBytes) (void)::madvise(chunk, bytes, MADV_HUGEPAGE);
-  resident_ += bytes;
-  return chunks_.emplace_back(static_cast<std::byte*>(chunk));
-}
 
 std::size_t ProfilePool::Rounded(std::size_t bytes) {
   const std::size_t step = bytes <= kFineMax ? kFine : kCoarse;
@@ -44,8 +29,16 @@ void* ProfilePool::do_allocate(std::size_t bytes, std::size_t alignment) {
     return block;
   }
   if (carve_left_ < rounded) {  // the rest of the old chunk, under one block, stays unused
-    carve_left_ = chunks_.empty() ? kFirstChunkBytes : kChunkBytes;
-    carve_ = NewChunk(carve_left_);
+    // Whole chunks ask for huge pages: half of a look-up among 400,000 customers would be page walks.
+    if (first_ == nullptr) {
+      first_.reset(new std::byte[kFirstChunkBytes]);
+      carve_ = first_.get();
+      carve_left_ = kFirstChunkBytes;
+    } else {
+      carve_ = chunks_.emplace_back(NewMemoryChunk(true)).get();
+      carve_left_ = kChunkBytes;
+    }
+    resident_ += carve_left_;
   }
   void* block = carve_;
   carve_ += rounded;

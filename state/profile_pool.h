@@ -8,6 +8,8 @@
 #include <memory_resource>
 #include <vector>
 
+#include "state/memory_chunk.h"
+
 namespace offerstream {
 
 /// Blocks are rounded up to 8 bytes (to 256 above 2 KiB, to whole allocations of the system above 16 KiB) and return to
@@ -18,7 +20,7 @@ class ProfilePool final : public std::pmr::memory_resource {
   ProfilePool() = default;
   ProfilePool(const ProfilePool&) = delete;
   ProfilePool& operator=(const ProfilePool&) = delete;
-  ~ProfilePool() override;
+  ~ProfilePool() override = default;
 
   /// Bytes in blocks handed out, rounding included.
   std::uint64_t used_bytes() const { return used_; }
@@ -28,7 +30,7 @@ class ProfilePool final : public std::pmr::memory_resource {
  private:
   static constexpr std::size_t kFine = 8, kFineMax = 2048, kCoarse = 256, kCoarseMax = 16'384;
   static constexpr std::size_t kClasses = kFineMax / kFine + (kCoarseMax - kFineMax) / kCoarse;
-  static constexpr std::size_t kFirstChunkBytes = 64u << 10, kChunkBytes = 2u << 20;
+  static constexpr std::size_t kFirstChunkBytes = 64u << 10;
   struct FreeBlock {
     FreeBlock* next;
   };
@@ -40,9 +42,9 @@ class ProfilePool final : public std::pmr::memory_resource {
   bool do_is_equal(const memory_resource& other) const noexcept override { return this == &other; }
 
   std::array<FreeBlock*, kClasses> free_{};
-  std::byte* NewChunk(std::size_t bytes);
 
-  std::vector<std::byte*> chunks_{};
+  std::unique_ptr<std::byte[]> first_{};   // a partition with few customers should cost little
+  std::vector<MemoryChunk> chunks_{};
   std::byte* carve_ = nullptr;
   std::size_t carve_left_ = 0;
   std::uint64_t used_ = 0, resident_ = 0;

@@ -1,5 +1,6 @@
 #include "consumers/commands/run.h"
 
+#include <malloc.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -71,6 +72,14 @@ void EndWithin(std::chrono::seconds patience, int code) {
   (void)PassFailpoint(Step::kEnd);
 }
 
+/// Partitions come and go, and with them bursts of buffers on a dozen threads: the C library would keep what each had at its worst.
+/// Few arenas, and large blocks straight from the system and back.
+void KeepHeapSmall() {
+  (void)mallopt(M_ARENA_MAX, 4);
+  (void)mallopt(M_MMAP_THRESHOLD, 256 * 1024);
+  (void)mallopt(M_TRIM_THRESHOLD, 1024 * 1024);
+}
+
 /// Called where memory cannot be had: no more than one write, which needs none.
 void StopForMemory() {
   static constexpr char kText[] = "offerstream: cause=memory no more memory can be had; stopping, a restart is safe: lower state.memory or give more\n";
@@ -84,6 +93,7 @@ int RunRun(const RunOptions& options) {
   std::unique_ptr<Config> config = LoadOrExplain(options.config, options.set);
   if (config == nullptr) return ExitCode(Code::kConfiguration);
   (void)prctl(PR_SET_DUMPABLE, 0);   // secrets of the configuration stay out of core files
+  KeepHeapSmall();
   std::set_new_handler(StopForMemory);
   (void)std::signal(SIGPIPE, SIG_IGN);
   (void)std::signal(SIGXFSZ, SIG_IGN);   // a file that may not grow is an error of the store, not a death without a word
