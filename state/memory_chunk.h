@@ -6,6 +6,7 @@
 
 namespace offerstream {
 
+/// The size of a chunk, and what its address is a multiple of: a huge page.
 inline constexpr std::size_t kChunkBytes = 2u << 20;
 
 /// Gives a chunk back to the system, all of it, at once.
