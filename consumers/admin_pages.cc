@@ -39,7 +39,7 @@ HttpReply Decisions(const ServiceView& service, const HttpRequest& request) {
 
 HttpReply Customer(ServiceView& service, const HttpRequest& request) {
   const auto view = service.Customer(request.parts[0]);
-  if (view) return Json(CustomerJson(*service.plan(), *view));
+  if (view) return Json(CustomerJson(view->plan != nullptr ? *view->plan : *service.plan(), *view));
   if (view.error().code == Code::kNotFound) return ErrorReply(404, "This instance knows no such customer.");
   return ErrorReply(503, Sentence(view.error().code));
 }

@@ -74,6 +74,7 @@ Status DecisionWorker::Turn(int wait_ms) {
   progress_.fetch_add(1, std::memory_order_relaxed);
   if (Status attended = AttendOwnership(); !attended) return attended;
   if (Status recovered = RecoverMissing(); !recovered) return recovered;
+  if (Status raised = RaisePlans(); !raised) return raised;
   Answer();
   const std::int64_t now = environment_.clock->SteadyMs();
   if (now - last_publish_ms_ >= kPublishMs) Publish();
@@ -154,17 +155,64 @@ Status DecisionWorker::RecoverOne(std::int32_t partition) {
   auto owned = std::make_unique<OwnedPartition>(environment_, partition, std::move(*recovered));
   OwnedPartition& added = *partitions_.insert_or_assign(partition, std::move(owned)).first->second;
   last_input_ms_ = clock_from_ms_ = environment_.clock->SteadyMs();
-  if (!added.plan_is_old()) return {};
-  // The tail was of the older plan: its rows are written whole, then opened under the plan in force.
-  if (added.state().sizes().dirty > 0) {
-    if (Status begun = outbox_.Begin(); !begun) return GiveUp(begun.error());
-    open_ = true;
-    added.Begin();
-    if (Status written = CommitAll(true, {&added}); !written) return written;
+  if (added.plan()->epoch > environment_.plan->epoch) {
+    // Its former owner was ahead of this instance: one plan for all, the newest.
+    SetPlan(added.plan());
+    if (environment_.plan_met) environment_.plan_met(environment_.plan);
   }
-  const auto still = partitions_.find(partition);
-  if (still == partitions_.end()) return {};
-  return still->second->plan_is_old() ? still->second->ChangePlan(MemoryEach()) : Status{};
+  return RaisePlans();
+}
+
+// ---- Plan epochs -------------------------------------------------------------------------------------------------------
+
+void DecisionWorker::Activate(std::shared_ptr<const CampaignPlan> plan) {
+  const std::lock_guard lock(mutex_);
+  if (next_plan_ == nullptr || next_plan_->epoch < plan->epoch) next_plan_ = std::move(plan);
+}
+
+/// A transaction without input that writes what is dirty of `members`, at most a share's worth.
+Status DecisionWorker::Write(const std::vector<OwnedPartition*>& members) {
+  progress_.fetch_add(1, std::memory_order_relaxed);
+  if (Status begun = outbox_.Begin(); !begun) return GiveUp(begun.error());
+  open_ = true;
+  for (OwnedPartition* member : members) member->Begin();
+  return CommitAll(true, members);
+}
+
+/// Brings every partition to the plan in force, as a restart would: what is of the older plan is written whole under it, the rows
+/// are opened under the new one, and a transaction of its own says so in journal, changelog and to the owners of the models, before
+/// anything is folded. A transaction that is given up on the way leaves the partition to recovery, which comes here again.
+Status DecisionWorker::RaisePlans() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (next_plan_ != nullptr && next_plan_->epoch > environment_.plan->epoch) SetPlan(next_plan_);
+    next_plan_.reset();
+  }
+  std::vector<OwnedPartition*> old, unwritten;
+  do {
+    old.clear();
+    unwritten.clear();
+    for (auto& [p, owned] : partitions_) {
+      if (!owned->plan_is_old()) continue;
+      old.push_back(owned.get());
+      if (owned->unwritten()) unwritten.push_back(owned.get());
+    }
+    if (unwritten.empty()) break;
+    if (Status written = Write(unwritten); !written) return written;
+  } while (!partitions_.empty());
+  if (!old.empty() && !partitions_.empty()) {
+    const auto begin = std::chrono::steady_clock::now();
+    for (OwnedPartition* one : old) {
+      KeepCountersOf(*one);
+      if (Status changed = one->ChangePlan(MemoryEach()); !changed) return changed;
+      progress_.fetch_add(1, std::memory_order_relaxed);
+    }
+    if (Status told = Write(old); !told) return told;
+    Log(LogLevel::kInfo, fmt::format("shard {}: {} partitions are in plan epoch {} after {:.2f} s", shard_, old.size(),
+                                     environment_.plan->epoch, Seconds(begin)));
+  }
+  if (missing_.empty()) plan_epoch_ = environment_.plan->epoch;
+  return {};
 }
 
 // ---- Transactions ------------------------------------------------------------------------------------------------------
@@ -176,7 +224,7 @@ void DecisionWorker::Open(OwnedPartition& partition) {
     if (!partition.fold().account().adopted.empty()) partition.AdoptNothing();
     return;
   }
-  const std::shared_ptr<const AdoptedModels> models = environment_.newest_models ? environment_.newest_models() : nullptr;
+  const std::shared_ptr<const AdoptedModels> models = environment_.newest_models ? environment_.newest_models(environment_.plan->epoch) : nullptr;
   if (models != nullptr && partition.MayAdopt(*models)) {
     partition.Adopt(models);
   } else if (partition.needs_models()) {
@@ -190,7 +238,7 @@ void DecisionWorker::Open(OwnedPartition& partition) {
 /// True while a recovered partition's models are not offered yet: deciding without them would not be what the journal says.
 bool DecisionWorker::AwaitModels() {
   if (!environment_.adopt) return false;
-  const std::shared_ptr<const AdoptedModels> models = environment_.newest_models ? environment_.newest_models() : nullptr;
+  const std::shared_ptr<const AdoptedModels> models = environment_.newest_models ? environment_.newest_models(environment_.plan->epoch) : nullptr;
   for (const auto& [p, owned] : partitions_) {
     if (!owned->needs_models() || (models != nullptr && owned->MayAdopt(*models))) continue;
     const std::int64_t now = environment_.clock->SteadyMs();

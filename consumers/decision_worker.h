@@ -44,6 +44,10 @@ class DecisionWorker {
   void StillWaiting() { progress_.fetch_add(1, std::memory_order_relaxed); }
   /// True when the group has given this shard its share, an empty one too, and all of it is recovered. Any thread.
   bool ready() const { return ready_.load(); }
+  /// Takes over a plan of a higher epoch before its next transaction; others are passed over. Any thread.
+  void Activate(std::shared_ptr<const CampaignPlan> plan);
+  /// The epoch every partition of this shard is in, as of the last turn. Any thread.
+  std::uint32_t plan_epoch() const { return plan_epoch_.load(); }
   /// Runs on the worker's thread between transactions, soon; for reads of a customer. Any thread.
   using Question = std::function<void(DecisionWorker&)>;
   void Ask(Question question);
@@ -54,6 +58,8 @@ class DecisionWorker {
   Status AttendOwnership();
   Status RecoverMissing();
   Status RecoverOne(std::int32_t partition);
+  Status RaisePlans();
+  Status Write(const std::vector<OwnedPartition*>& members);
   Status Transact(RecordBatch& batch);
   Status TransactIdle();
   Status FoldBatch(const RecordBatch& batch, bool& folded);
@@ -66,13 +72,15 @@ class DecisionWorker {
   std::uint64_t MemoryEach() const;
   void Publish();
   void KeepCounters();
+  void KeepCountersOf(const OwnedPartition& partition);
+  void SetPlan(std::shared_ptr<const CampaignPlan> plan);
   void CountLatency(std::int64_t now_ms);
   void Answer();
   bool DiskLow();
   Status WatchRetention();
   void Count(std::string_view recycle_cause);
 
-  const ShardEnvironment& environment_;
+  ShardEnvironment environment_;   // the plan in it is this shard's own
   const Config& config_;
   const std::uint32_t shard_;
   EventSource& source_;
@@ -97,11 +105,13 @@ class DecisionWorker {
 
   std::atomic<std::uint64_t> progress_{0}, remaining_{0};
   std::atomic<bool> ready_{false};
+  std::atomic<std::uint32_t> plan_epoch_{0};
   mutable std::mutex mutex_;
   ShardView view_;                             // guarded by mutex_
   std::vector<std::string> recent_;            // guarded by mutex_
   std::size_t recent_next_ = 0;                // guarded by mutex_
   std::vector<Question> questions_;            // guarded by mutex_
+  std::shared_ptr<const CampaignPlan> next_plan_;   // guarded by mutex_; to be taken over
 };
 
 }  // namespace offerstream

@@ -9,6 +9,20 @@ namespace {
 
 constexpr std::size_t kRecentMax = 1000;
 
+/// Counts by [offer * channels + channel] of one plan as another numbers them; what that has not is left out.
+void Renumber(const CampaignPlan& from, const CampaignPlan& to, std::vector<std::uint64_t>& selections) {
+  std::vector<std::uint64_t> renumbered(to.offers.size() * to.channels.size(), 0);
+  for (std::size_t i = 0; i < selections.size() && !from.channels.empty(); ++i) {
+    const std::size_t o = i / from.channels.size();
+    if (o >= from.offers.size()) break;
+    const auto offer = to.offer_by_hash.find(from.offers[o].hash);
+    const auto channel = to.channel_by_hash.find(from.channels[i % from.channels.size()].hash);
+    if (offer == to.offer_by_hash.end() || channel == to.channel_by_hash.end()) continue;
+    renumbered[std::size_t{offer->second.value} * to.channels.size() + channel->second.value] += selections[i];
+  }
+  selections = std::move(renumbered);
+}
+
 }  // namespace
 
 void DecisionWorker::CountLatency(std::int64_t now_ms) {
@@ -76,6 +90,18 @@ void DecisionWorker::KeepCounters() {
   for (const PartitionView& view : totals_.partitions) {
     if (view.ready) before_[view.partition] = view.counters;
   }
+}
+
+/// Of a fold that goes, because its partition gets another plan.
+void DecisionWorker::KeepCountersOf(const OwnedPartition& partition) {
+  FoldCounters counters = partition.fold().counters();
+  Renumber(*partition.plan(), *environment_.plan, counters.selections);
+  before_[partition.partition()].Add(counters);
+}
+
+void DecisionWorker::SetPlan(std::shared_ptr<const CampaignPlan> plan) {
+  for (auto& [p, counters] : before_) Renumber(*environment_.plan, *plan, counters.selections);
+  environment_.plan = std::move(plan);
 }
 
 ShardView DecisionWorker::View() const {

@@ -87,10 +87,9 @@ JournalCheck::JournalCheck(ShardEnvironment environment) : environment_(std::mov
 
 Status JournalCheck::ReadPlans() {
   const std::string topic = environment_.config->ProfilesTopic();
-  auto bounds = environment_.logs->Bounds(topic, 0);
-  if (!bounds) return tl::unexpected(bounds.error());
-  for (std::int32_t p = 0; p < environment_.partitions && plan_texts_.empty(); ++p) {
-    bounds = environment_.logs->Bounds(topic, p);
+  // Every partition tells of the epochs it has been in, and may have missed some.
+  for (std::int32_t p = 0; p < environment_.partitions; ++p) {
+    auto bounds = environment_.logs->Bounds(topic, p);
     if (!bounds) return tl::unexpected(bounds.error());
     Status read = ReadLogRange(*environment_.logs, topic, p, bounds->low, bounds->high, 0, kLogPatienceMs, [&](const Record& record) {
       if (const std::uint32_t epoch = EpochOfKey(record.key); epoch > 0) plan_texts_[epoch] = record.value;
@@ -114,13 +113,10 @@ Status JournalCheck::EachJournal(std::int32_t partition, const std::function<Sta
   Status failed{};
   const auto add = [&](const Record& piece) -> Result<bool> {
     next.pieces.emplace_back(piece.value);
-    auto whole = reader.Add(**plan, piece.value, next.record);
-    if (!whole || !*whole || next.record.plan_epoch == (*plan)->epoch) return whole;
-    // Written under another plan: read again with that one.
-    plan = environment_.plan_of(next.record.plan_epoch);
+    // Facts name offers and attributes as the plan has them that they were written under.
+    if (const std::uint32_t epoch = PeekJournalEpoch(piece.value); epoch > 0 && epoch != (*plan)->epoch) plan = environment_.plan_of(epoch);
     if (!plan) return tl::unexpected(plan.error());
-    for (const std::string& again : next.pieces) whole = reader.Add(**plan, again, next.record);
-    return whole;
+    return reader.Add(**plan, piece.value, next.record);
   };
   Status read = ReadLogRange(*environment_.logs, topic, partition, bounds->low, bounds->high, 0, kLogPatienceMs, [&](const Record& piece) {
     const Result<bool> whole = add(piece);
@@ -156,16 +152,13 @@ Status JournalCheck::ReadJournal(std::int32_t partition) {
   return read;
 }
 
-Status JournalCheck::Capture(const LearningFold& fold, const CampaignPlan& plan, std::uint64_t version) {
+void JournalCheck::Capture(const LearningFold& fold, std::uint64_t version) {
   std::string bytes;
   for (const PublishedModel& model : fold.All(version)) {
     if (!wanted_[version].contains(model.model)) continue;
     fold.Save(model.model, bytes);
-    auto view = LearningFold::Read(plan, model.id, version, bytes);
-    if (!view) return tl::unexpected(view.error());
-    snapshots_[{model.model, version}] = std::move(*view);
+    snapshots_[{model.model, version}] = {model.id, bytes};
   }
-  return {};
 }
 
 /// The learning fold over one observations partition, stopped at every version somebody adopted.
@@ -180,7 +173,7 @@ Status JournalCheck::DeriveSnapshots(std::int32_t partition) {
   auto due = wanted_.begin();
   const auto capture = [&](std::uint64_t next) {
     for (; due != wanted_.end() && due->first <= next && failed; ++due) {
-      if (fold != nullptr) failed = Capture(*fold, *plan, due->first);
+      if (fold != nullptr) Capture(*fold, due->first);
     }
   };
   Status read = ReadLogRange(*environment_.logs, topic, partition, 0, bounds->high, 0, kLogPatienceMs, [&](const Record& record) {
@@ -222,23 +215,26 @@ Status JournalCheck::Prepare() {
   return {};
 }
 
-Result<std::shared_ptr<const AdoptedModels>> JournalCheck::Models(const JournalRecord& record, AdoptedModels& models) const {
+Result<std::shared_ptr<const AdoptedModels>> JournalCheck::Models(const Adopted& adopted, TxnSeq seq, AdoptedModels& models) const {
   const auto index = IndexModels(*environment_.plan);
-  for (const auto& [model, version] : record.adopted) {
+  for (const auto& [model, version] : adopted) {
     if (version == 0) continue;
     const auto snapshot = snapshots_.find({model, version});
     if (snapshot == snapshots_.end()) {
       return Fail(Code::kGateFailed, fmt::format("transaction {} adopted version {} of model {:016x}, which the observations do not give",
-                                                 record.seq, version, model));
+                                                 seq, version, model));
     }
+    // A snapshot is what the plan of the one who adopts it makes of it.
+    const auto read = LearningFold::Read(*environment_.plan, snapshot->second.first, version, snapshot->second.second);
+    if (!read) return tl::unexpected(read.error());
     // Whatever was adopted counts, older ones after a step back too.
-    if (snapshot->second.caps) models.caps.reset();
-    if (snapshot->second.segments) models.segments.reset();
-    if (snapshot->second.lift) models.lift.reset();
-    if (snapshot->second.churn) models.churn.reset();
-    if (snapshot->second.budget) models.budgets.erase(model);
+    if (read->caps) models.caps.reset();
+    if (read->segments) models.segments.reset();
+    if (read->lift) models.lift.reset();
+    if (read->churn) models.churn.reset();
+    if (read->budget) models.budgets.erase(model);
     if (const auto place = index.find(model); place != index.end() && place->second < models.responses.size()) models.responses[place->second].reset();
-    PlaceModel(snapshot->second, index, models);
+    PlaceModel(*read, index, models);
   }
   return std::make_shared<const AdoptedModels>(models);
 }
@@ -253,6 +249,7 @@ struct JournalCheck::Refold {
   std::unique_ptr<OwnedPartition> owned{};
   KeepingOutbox outbox{};
   AdoptedModels models{};
+  Adopted carried{};   // over a change of the plan, to be in use from its first transaction on
   ShardCounts counts{};
 };
 
@@ -273,6 +270,9 @@ Status JournalCheck::OpenPlan(Refold& refold, std::uint32_t epoch) {
   }
   refold.models = {};
   refold.models.responses.resize((*plan)->models());
+  // What was adopted before decides from now on as the new plan reads it; the journal says only what changes after that.
+  const auto& before = refold.owned->fold().account().adopted;
+  refold.carried.assign(before.begin(), before.end());
   return opened;
 }
 
@@ -286,13 +286,16 @@ Status JournalCheck::CheckTransaction(Refold& refold, const Journal& journal) {
   owned.Begin();
   if (std::any_of(record.adopted.begin(), record.adopted.end(), [](const auto& one) { return one.second == 0; })) {
     owned.AdoptNothing();
+    refold.carried.clear();
     refold.models = {};
     refold.models.responses.resize(environment_.plan->models());
   }
-  if (!record.adopted.empty()) {
-    auto adopted = Models(record, refold.models);
-    if (!adopted) return tl::unexpected(adopted.error());
-    owned.Adopt(*adopted);
+  Adopted adopted = std::exchange(refold.carried, {});
+  adopted.insert(adopted.end(), record.adopted.begin(), record.adopted.end());
+  if (!adopted.empty()) {
+    auto models = Models(adopted, record.seq, refold.models);
+    if (!models) return tl::unexpected(models.error());
+    owned.Adopt(*models);
   }
   if (record.clock != kNever) owned.AdvanceClock(record.clock);
   for (const JournalRecord::Range& range : record.ranges) {
@@ -307,6 +310,7 @@ Status JournalCheck::CheckTransaction(Refold& refold, const Journal& journal) {
   }
   ShareRequest share;
   share.all = true;
+  share.rows_max = share.bytes_max = SIZE_MAX;
   if (Status finished = owned.Finish(share, refold.outbox, refold.counts); !finished) return finished;
   if (Status stored = owned.Store({}); !stored) return stored;
   refold.counts.recent.clear();

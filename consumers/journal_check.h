@@ -53,20 +53,21 @@ class JournalCheck {
   Status ReadPlans();
   Status ReadJournal(std::int32_t partition);
   Status DeriveSnapshots(std::int32_t partition);
-  Status Capture(const LearningFold& fold, const CampaignPlan& plan, std::uint64_t version);
+  void Capture(const LearningFold& fold, std::uint64_t version);
   struct Refold;
   Status OpenPlan(Refold& refold, std::uint32_t epoch);
   Status CheckTransaction(Refold& refold, const Journal& journal);
   Status ComparePublished(Refold& refold, const Journal& journal);
   Status CheckPartition(std::int32_t partition, JournalVerdict& verdict, const std::function<bool(std::string_view)>& each);
-  Result<std::shared_ptr<const AdoptedModels>> Models(const JournalRecord& record, AdoptedModels& models) const;
+  using Adopted = std::vector<std::pair<IdHash, std::uint64_t>>;
+  Result<std::shared_ptr<const AdoptedModels>> Models(const Adopted& adopted, TxnSeq seq, AdoptedModels& models) const;
 
   ShardEnvironment environment_;
   bool full_ = false;                                    // decisions with full detail instead of the journal's bytes
   std::map<std::uint32_t, std::string> plan_texts_;
   std::vector<Beginning> beginnings_;                    // by events partition
   std::map<std::uint64_t, std::set<IdHash>> wanted_;     // version -> models adopted at it
-  std::map<std::pair<IdHash, std::uint64_t>, PublishedModel> snapshots_;
+  std::map<std::pair<IdHash, std::uint64_t>, std::pair<std::string, std::string>> snapshots_;   // (model, version) -> id, bytes
 };
 
 }  // namespace offerstream

@@ -39,6 +39,8 @@ Status LearningWorker::Configure(Owned& owned, std::string_view control) {
   auto plan = ParsePlan(std::string(read->text), read->epoch);
   if (!plan) return tl::unexpected(plan.error());
   owned.plan = *plan;
+  if (plan_ == nullptr || plan_->epoch < owned.plan->epoch) plan_ = owned.plan;
+  if (environment_.plan_met) environment_.plan_met(owned.plan);
   if (owned.fold == nullptr) owned.fold = std::make_unique<LearningFold>(*plan);
   else owned.fold->Configure(*plan);
   owned.encoder = std::make_unique<DecisionEncoder>(*plan, environment_.InputTopics());
@@ -157,7 +159,8 @@ Status LearningWorker::Turn(int wait_ms) {
     if (Status folded = FoldRecord(batch_.records[i]); !folded) return folded;
   }
   for (const LogEnd& end : batch_.ends) owned_[static_cast<std::size_t>(end.partition)].read_to = end.offset;
-  const LearningSpec& learning = environment_.plan->learning;
+  const bool newer = plan_ != nullptr && plan_->epoch > environment_.plan->epoch;
+  const LearningSpec& learning = (newer ? plan_ : environment_.plan)->learning;
   const std::int64_t now = environment_.clock->SteadyMs();
   const std::int64_t round_ms = now - round_began_ms_;
   // A quarter of the time at least: every round publishes whole models and every shard adopts them.

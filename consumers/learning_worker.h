@@ -64,6 +64,7 @@ class LearningWorker {
   const ShardEnvironment& environment_;
   Publisher& publisher_;
   std::vector<Owned> owned_;
+  std::shared_ptr<const CampaignPlan> plan_{};   // the newest control record's; null: none met yet
   std::unique_ptr<LogStream> stream_;
   RecordBatch batch_;
   ObservationBatch rows_;

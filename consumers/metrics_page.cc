@@ -226,6 +226,9 @@ std::string RenderMetrics(const ServiceView& service, const AdminRoutes& routes,
   const auto plan = service.plan();
   page.Set("offerstream_build_info", {OFFERSTREAM_VERSION}, 1);
   page.Set("offerstream_config_info", {std::to_string(plan->epoch), fmt::format("{:016x}", plan->digest)}, 1);
+  const ReloadView reload = service.reload();
+  page.Set("offerstream_config_last_reload_successful", reload.successful ? 1 : 0);
+  page.Set("offerstream_config_last_reload_success_timestamp_seconds", static_cast<double>(reload.success_wall_ms) * 1e-3);
   page.Set("offerstream_ready", service.readiness().ready ? 1 : 0);
   const Totals sum = Sum(service.shards(), page);
   AddInput(sum, page);

@@ -13,6 +13,7 @@
 #include "consumers/position_text.h"
 #include "consumers/wire/dead_letter.h"
 #include "consumers/wire/receipt_encoder.h"
+#include "models/deciding/label_resolver.h"
 #include "models/domain/random.h"
 #include "state/formats/codecs.h"
 
@@ -27,6 +28,17 @@ constexpr std::size_t kRecentPerTransaction = 16;
 // Tags of records whose offsets matter after the commit.
 std::uint32_t MetaTag(std::int32_t partition) { return static_cast<std::uint32_t>(partition) * 2 + 1; }
 std::uint32_t JournalTag(std::int32_t partition) { return static_cast<std::uint32_t>(partition) * 2 + 2; }
+
+/// Whether a model adopted under the plan `before` lives on under `plan`.
+bool HasModel(const CampaignPlan& plan, const CampaignPlan& before, IdHash model) {
+  if (model == CapsModel() || model == LiftModel()) return true;
+  if (model == SegmentsModel()) return plan.segments.size() > 0 && SegmentNames(plan) == SegmentNames(before);
+  if (model == ChurnOwner()) return plan.churn.on;
+  for (std::size_t m = 0; m < plan.models(); ++m) {
+    if (plan.ModelHash(ModelIndex(m)) == model) return true;
+  }
+  return std::any_of(plan.budgets.begin(), plan.budgets.end(), [&](const BudgetSpec& budget) { return budget.model == model; });
+}
 
 }  // namespace
 
@@ -49,14 +61,18 @@ void OwnedPartition::OpenDecoders() {
 Status OwnedPartition::ChangePlan(std::uint64_t memory_bytes) {
   assert(!open_ && made_.state->sizes().dirty == 0);
   PartitionMeta meta = made_.meta;
+  const std::shared_ptr<const CampaignPlan> before = made_.plan;
   meta.account = made_.fold->account();
   meta.account.plan_epoch = environment_.plan->epoch;
+  // What the new plan has not will never be offered again: waiting for it would be in vain.
+  std::erase_if(meta.account.adopted, [&](const auto& one) { return !HasModel(*environment_.plan, *before, one.first); });
   meta.committed = meta.floor = made_.position;
   made_.fold.reset();
   Status opened{};
   made_ = OpenPartition(environment_, partition_, environment_.plan, meta, memory_bytes, opened);
   adopted_.reset();
   retired_channels_.reset();
+  announced_ = backlog_ = false;
   OpenDecoders();
   return opened;
 }

@@ -42,9 +42,12 @@ class OwnedPartition {
   const FoldPosition& position() const { return made_.position; }
   /// True between Begin and Store (or recovery).
   bool in_transaction() const { return open_; }
-  /// Recovered under an older plan: everything must be written (Begin, Finish with share.all) before ChangePlan.
-  bool plan_is_old() const { return made_.plan->epoch != environment_.plan->epoch; }
-  /// Nothing dirty is left of the old plan: opens the rows under the plan in force.
+  const std::shared_ptr<const CampaignPlan>& plan() const { return made_.plan; }
+  /// Of an older plan: everything must be written (Begin, Finish with share.all) before ChangePlan.
+  bool plan_is_old() const { return made_.plan->epoch < environment_.plan->epoch; }
+  /// Something of the old plan is not written yet, or due timers are left that belong to it.
+  bool unwritten() const { return made_.state->sizes().dirty > 0 || backlog_; }
+  /// Nothing is unwritten: opens the rows under the plan in force, and forgets the versions adopted of models that it has not.
   Status ChangePlan(std::uint64_t memory_bytes);
 
   /// Opens the partition's part of a transaction: its seq is one more than the last.

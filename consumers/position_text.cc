@@ -7,7 +7,7 @@
 namespace offerstream {
 namespace {
 
-constexpr std::string_view kProfilePrefix = "p|", kPlanPrefix = "plan|";
+constexpr std::string_view kProfilePrefix = "p|", kPlanPrefix = "plan|", kClaimPrefix = "claim|";
 constexpr std::size_t kLogIdDigits = 32;
 
 }  // namespace
@@ -38,6 +38,14 @@ std::string PlanKey(std::uint32_t epoch) { return fmt::format("{}{}", kPlanPrefi
 std::uint32_t EpochOfKey(std::string_view key) {
   std::uint32_t epoch = 0;
   if (key.starts_with(kPlanPrefix)) std::from_chars(key.data() + kPlanPrefix.size(), key.data() + key.size(), epoch);
+  return epoch;
+}
+
+std::string ClaimKey(std::uint32_t epoch, std::uint64_t text_hash) { return fmt::format("{}{}|{:016x}", kClaimPrefix, epoch, text_hash); }
+
+std::uint32_t EpochOfClaim(std::string_view key) {
+  std::uint32_t epoch = 0;
+  if (key.starts_with(kClaimPrefix)) std::from_chars(key.data() + kClaimPrefix.size(), key.data() + key.size(), epoch);
   return epoch;
 }
 

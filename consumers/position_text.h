@@ -31,5 +31,9 @@ inline constexpr std::string_view kMetaKey = "meta";
 std::string PlanKey(std::uint32_t epoch);
 /// The epoch of a plan's key; 0 for other keys.
 std::uint32_t EpochOfKey(std::string_view key);
+/// Of a claim to an epoch's number, by the hash of the plan's text: the first of partition 0 has it. "claim|<epoch>|<hash>".
+std::string ClaimKey(std::uint32_t epoch, std::uint64_t text_hash);
+/// The epoch claimed; 0 for other keys.
+std::uint32_t EpochOfClaim(std::string_view key);
 
 }  // namespace offerstream

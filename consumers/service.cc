@@ -27,13 +27,6 @@ constexpr int kFormerShardMs = 60'000;   // a session and a little more: then th
 
 void Pause(int ms) { std::this_thread::sleep_for(std::chrono::milliseconds(ms)); }
 
-std::vector<std::string> OutputTopics(const Config& config) {
-  std::vector<std::string> topics = {config.decisions_topic, config.caps_topic, config.ProfilesTopic(), config.JournalTopic(),
-                                     config.ObservationsTopic(), config.ModelsTopic(), config.ErasuresTopic()};
-  for (const InputConfig& input : config.events) topics.push_back(DeadLetterTopic(input.topic));
-  return topics;
-}
-
 }  // namespace
 
 Service::Service(std::unique_ptr<Config> config, ServiceOptions options) : config_(std::move(config)), options_(options) {
@@ -42,6 +35,7 @@ Service::Service(std::unique_ptr<Config> config, ServiceOptions options) : confi
   environment_.adopt = config_->plan->learning.adopt;
   environment_.accept_offset_reset = options_.accept_offset_reset;
   environment_.hashing = IdHashing(config_->privacy_key);
+  environment_.plan_met = [this](const std::shared_ptr<const CampaignPlan>& plan) { Met(plan); };
 }
 
 Service::~Service() {
@@ -52,9 +46,18 @@ Service::~Service() {
     if (shard->thread.joinable()) shard->thread.join();
   }
   if (learner_thread_.joinable()) learner_thread_.join();
-  if (feed_thread_.joinable()) feed_thread_.join();
+  if (plan_thread_.joinable()) plan_thread_.join();
+  StopFeeds(0);
   if (former_thread_.joinable()) former_thread_.join();
   if (purge_thread_.joinable()) purge_thread_.join();
+}
+
+std::vector<std::string> Service::OutputTopics() const {
+  const Config& config = *config_;
+  std::vector<std::string> topics = {config.decisions_topic, config.caps_topic, config.ProfilesTopic(), config.JournalTopic(),
+                                     config.ObservationsTopic(), config.ModelsTopic(), config.ErasuresTopic()};
+  for (const InputConfig& input : config.events) topics.push_back(DeadLetterTopic(input.topic));
+  return topics;
 }
 
 // ---- Start -------------------------------------------------------------------------------------------------------------
@@ -65,6 +68,7 @@ Status Service::Start() {
   if (Status s = OpenTopics(); !s) return s;
   if (Status s = OpenPlan(); !s) return s;
   StartLearning();
+  reloaded_wall_ms_ = clock_.WallMs();
   const std::uint32_t cores = std::max(1u, std::thread::hardware_concurrency());
   const auto partitions = static_cast<std::uint32_t>(layout_.partitions);
   const std::uint32_t shards = std::min(config_->state_shards == 0 ? cores : config_->state_shards, partitions);
@@ -73,6 +77,7 @@ Status Service::Start() {
   former_thread_ = std::thread([this, shards] { LeaveFormerShards(shards); });
   StartPurging();
   StartWatchdog();
+  plan_thread_ = std::thread([this] { AttendPlans(); });
   return Serve();
 }
 
@@ -116,63 +121,6 @@ Status Service::OpenTopics() {
   return {};
 }
 
-/// Plan texts from the changelogs of all partitions: what other instances have put in force. That reads everything, so only when
-/// our own are not enough: none yet, a new epoch to be numbered, or one that we do not know. What is published holds.
-Status Service::ReadPublishedPlans() {
-  std::map<std::uint32_t, std::string> published;
-  for (std::int32_t p = 0; p < layout_.partitions; ++p) {
-    auto bounds = logs_->Bounds(config_->ProfilesTopic(), p);
-    if (!bounds) return tl::unexpected(bounds.error());
-    Status read = ReadLogRange(*logs_, config_->ProfilesTopic(), p, bounds->low, bounds->high, 0, kLogPatienceMs, [&](const Record& record) {
-      if (const std::uint32_t epoch = EpochOfKey(record.key); epoch > 0) published[epoch] = record.value;
-      return true;
-    });
-    if (!read) return read;
-  }
-  const std::lock_guard lock(plans_mutex_);
-  for (const auto& [epoch, text] : published) {
-    if (std::exchange(plan_texts_[epoch], text) == text) continue;
-    if (Status kept = store_->WritePlan(epoch, text); !kept) return kept;
-  }
-  return {};
-}
-
-Result<std::shared_ptr<const CampaignPlan>> Service::PlanOf(std::uint32_t epoch) {
-  const auto known = [&] {
-    const std::lock_guard lock(plans_mutex_);
-    const auto text = plan_texts_.find(epoch);
-    return text == plan_texts_.end() ? std::string() : text->second;
-  };
-  std::string text = known();
-  if (text.empty()) {
-    if (Status read = ReadPublishedPlans(); !read) return tl::unexpected(read.error());
-    text = known();
-  }
-  if (text.empty()) return Fail(Code::kLogAndStateDisagree, fmt::format("no plan text of epoch {}", epoch));
-  return ParsePlan(text, epoch);
-}
-
-/// The epoch of the configuration: that of the same text before, or one more than the newest of all instances.
-Status Service::OpenPlan() {
-  auto plans = store_->LoadPlans();
-  if (!plans) return tl::unexpected(plans.error());
-  plan_texts_ = std::move(*plans);
-  auto plan = std::make_shared<CampaignPlan>(*config_->plan);
-  const auto is_newest = [&] { return !plan_texts_.empty() && plan_texts_.rbegin()->second == plan->text; };
-  if (!is_newest()) {
-    if (Status read = ReadPublishedPlans(); !read) return read;
-  }
-  plan->epoch = plan_texts_.empty() ? 1 : plan_texts_.rbegin()->first;
-  if (!is_newest()) {
-    if (!plan_texts_.empty()) ++plan->epoch;
-    plan_texts_[plan->epoch] = plan->text;
-    if (Status kept = store_->WritePlan(plan->epoch, plan->text); !kept) return kept;
-  }
-  environment_.plan = std::move(plan);
-  environment_.plan_of = [this](std::uint32_t epoch) { return PlanOf(epoch); };
-  return {};
-}
-
 /// Fewer shards than before: the static members of those that are gone would keep their partitions until their sessions
 /// end (45 s). Each joins once more under its name and leaves for good. Beside the shards that run, since a rebalance that was
 /// under way when the service ended waits for them, too. Best effort: time brings the partitions, too.
@@ -213,22 +161,15 @@ void Service::Failed(std::string_view who, const Error& error) {
 }
 
 void Service::StartLearning() {
-  publisher_ = std::make_unique<KafkaPublisher>(config_->kafka, config_->app_id + "-learn", OutputTopics(*config_));
+  publisher_ = std::make_unique<KafkaPublisher>(config_->kafka, config_->app_id + "-learn", OutputTopics());
   learner_ = std::make_unique<LearningWorker>(environment_, *publisher_);
   learner_thread_ = std::thread([this] {
     if (Status ended = learner_->Run(stop_learning_); !ended) Failed("learner", ended.error());
     learner_done_ = true;
   });
-  if (!environment_.adopt) {
-    feed_done_ = true;
-    return;
-  }
-  feed_ = std::make_unique<SnapshotFeed>(environment_);
-  environment_.newest_models = [this] { return feed_->Newest(); };
-  feed_thread_ = std::thread([this] {
-    if (Status ended = feed_->Run(stop_learning_); !ended) Failed("models", ended.error());
-    feed_done_ = true;
-  });
+  if (!environment_.adopt) return;
+  environment_.newest_models = [this](std::uint32_t epoch) { return ModelsOf(epoch); };
+  StartFeed(environment_.plan);
 }
 
 void Service::StartShard(std::uint32_t number) {
@@ -239,7 +180,7 @@ void Service::StartShard(std::uint32_t number) {
   settings.instance = config_->instance;
   settings.shard = number;
   settings.inputs = environment_.InputTopics();
-  settings.outputs = OutputTopics(*config_);
+  settings.outputs = OutputTopics();
   settings.queue_kbytes = static_cast<std::uint32_t>(
       std::clamp<std::uint64_t>(config_->state_memory / 5 / 1024 / static_cast<std::uint64_t>(layout_.partitions), 4096, 65536));
   settings.still_waiting = [&shard] { shard.worker->StillWaiting(); };
@@ -302,7 +243,7 @@ Status Service::AwaitEnd(const std::atomic<int>& stop) {
       if (!shard->done) return false;
     }
     stop_learning_ = true;
-    return learner_done_ && feed_done_;
+    return learner_done_ && plans_done_;
   };
   while (!all_done()) {
     if (stop > 1) _exit(130);
@@ -315,6 +256,7 @@ Status Service::AwaitEnd(const std::atomic<int>& stop) {
     }
     Pause(5);
   }
+  StopFeeds(0);
   server_.reset();
   Status synced = store_->Sync();
   AwaitReaper(kReaperMs);
@@ -331,7 +273,7 @@ Readiness Service::readiness() const {
     if (!shards_[s]->worker->ready()) readiness.reasons.push_back(fmt::format("Shard {} does not have its partitions recovered yet.", s));
   }
   if (learner_ == nullptr || !learner_->View().ready) readiness.reasons.push_back("The models are not loaded yet.");
-  if (feed_ != nullptr && feed_->Newest() == nullptr) readiness.reasons.push_back("The published models are not read yet.");
+  if (environment_.adopt && models() == nullptr) readiness.reasons.push_back("The published models are not read yet.");
   if (stop_shards_) readiness.reasons.push_back("The service is stopping.");
   readiness.ready = readiness.reasons.empty();
   return readiness;
@@ -347,7 +289,7 @@ std::vector<ShardView> Service::shards() const {
 
 LearnerView Service::learner() const { return learner_ == nullptr ? LearnerView{} : learner_->View(); }
 
-std::shared_ptr<const AdoptedModels> Service::models() const { return feed_ == nullptr ? nullptr : feed_->Newest(); }
+std::shared_ptr<const AdoptedModels> Service::models() const { return ModelsOf(plan()->epoch); }
 
 std::vector<std::string> Service::RecentDecisions(std::size_t limit) const {
   // Newest first; the shards' lists are interleaved one by one.

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -15,6 +16,7 @@
 #include "consumers/kafka/kafka_shard.h"
 #include "consumers/kafka/kafka_topics.h"
 #include "consumers/learning_worker.h"
+#include "consumers/plan_book.h"
 #include "consumers/seams/clock.h"
 #include "consumers/service_view.h"
 #include "consumers/shard_environment.h"
@@ -29,6 +31,8 @@ namespace offerstream {
 /// What the command line adds to the configuration.
 struct ServiceOptions {
   bool accept_offset_reset = false;
+  std::function<LoadedConfig()> load{};            ///< reads the configuration again; empty: it cannot be reloaded
+  const std::atomic<int>* reload = nullptr;        ///< counts what asks for that (SIGHUP); outlives the service
 };
 
 /// Start, then AwaitEnd from one thread; the view from any.
@@ -44,7 +48,8 @@ class Service final : public ServiceView {
   /// The HTTP port bound; 0 when off.
   std::uint16_t http_port() const { return server_ == nullptr ? std::uint16_t{0} : server_->port(); }
 
-  std::shared_ptr<const CampaignPlan> plan() const override { return environment_.plan; }
+  std::shared_ptr<const CampaignPlan> plan() const override;
+  ReloadView reload() const override;
   Readiness readiness() const override;
   bool alive() const override;
   std::vector<ShardView> shards() const override;
@@ -66,9 +71,17 @@ class Service final : public ServiceView {
   };
   Status OpenStore();
   Status OpenTopics();
+  std::vector<std::string> OutputTopics() const;   // by OutTopic
   Status OpenPlan();
-  Status ReadPublishedPlans();
-  Result<std::shared_ptr<const CampaignPlan>> PlanOf(std::uint32_t epoch);
+  void AttendPlans();
+  void Reload();
+  Status TakeOver(const Config& config);
+  Status ActivatePlan(std::shared_ptr<const CampaignPlan> plan);
+  void Met(const std::shared_ptr<const CampaignPlan>& plan);
+  struct Feed;
+  void StartFeed(std::shared_ptr<const CampaignPlan> plan);
+  void StopFeeds(std::uint32_t below);
+  std::shared_ptr<const AdoptedModels> ModelsOf(std::uint32_t epoch) const;
   void LeaveFormerShards(std::uint32_t shards);
   Status LoadMappings();
   void StartLearning();
@@ -82,17 +95,20 @@ class Service final : public ServiceView {
   ServiceOptions options_;
   SystemClock clock_;
   ShardEnvironment environment_;
-  std::mutex plans_mutex_;
-  std::map<std::uint32_t, std::string> plan_texts_;   // guarded by plans_mutex_ once shards run
   TopicLayout layout_;
   std::unique_ptr<StateStore> store_;
   std::unique_ptr<LogReader> logs_;
-  std::unique_ptr<KafkaPublisher> publisher_;
-  std::unique_ptr<SnapshotFeed> feed_;
+  std::unique_ptr<KafkaPublisher> publisher_, claims_;
+  std::unique_ptr<PlanBook> plans_;
   std::unique_ptr<LearningWorker> learner_;
   std::vector<std::unique_ptr<Shard>> shards_;
-  std::thread feed_thread_, learner_thread_, former_thread_, purge_thread_;
-  std::atomic<bool> stop_shards_{false}, stop_learning_{false}, stop_purge_{false}, learner_done_{false}, feed_done_{false};
+  std::thread plan_thread_, learner_thread_, former_thread_, purge_thread_;
+  std::atomic<bool> stop_shards_{false}, stop_learning_{false}, stop_purge_{false}, learner_done_{false}, plans_done_{false};
+  std::atomic<bool> reload_failed_{false};
+  std::atomic<std::int64_t> reloaded_wall_ms_{0};
+  mutable std::mutex plans_mutex_;
+  std::shared_ptr<const CampaignPlan> plan_, met_plan_;   // guarded by plans_mutex_; in force, and newest met in the logs
+  std::vector<std::shared_ptr<Feed>> feeds_;              // guarded by plans_mutex_; one a plan epoch that shards may be in
   std::unique_ptr<Watchdog> watchdog_;
   std::mutex eraser_mutex_;
   std::unique_ptr<KafkaProducer> eraser_;   // guarded by eraser_mutex_; made when first needed

@@ -43,6 +43,7 @@ Result<CustomerView> Service::Customer(std::string_view id) {
         const CustomerProfile* profile = owned->state().Find(id, H64(id));
         if (profile == nullptr) continue;
         auto view = std::make_unique<CustomerView>();
+        view->plan = owned->plan();
         view->partition = p;
         view->seq = owned->position().seq;
         view->offset = owned->position().offsets.empty() ? 0 : owned->position().offsets.front();

@@ -67,6 +67,7 @@ struct LearnerView {
 
 /// A customer as of the last commit of its partition.
 struct CustomerView {
+  std::shared_ptr<const CampaignPlan> plan{};   ///< what the profile's indices mean
   std::int32_t partition = 0;
   TxnSeq seq = 0;
   std::int64_t offset = 0;                ///< next offset of the first input
@@ -89,12 +90,19 @@ struct Readiness {
   std::vector<std::string> reasons{};     ///< why not, one sentence each
 };
 
+/// The last attempt to read the configuration again, the start included.
+struct ReloadView {
+  bool successful = true;
+  std::int64_t success_wall_ms = 0;       ///< when one last succeeded
+};
+
 /// All calls are safe from any thread and do not block a worker for longer than a copy.
 class ServiceView {
  public:
   virtual ~ServiceView() = default;
   /// The plan in force.
   virtual std::shared_ptr<const CampaignPlan> plan() const = 0;
+  virtual ReloadView reload() const { return {}; }
   /// As of now.
   virtual Readiness readiness() const = 0;
   /// False when a worker made no progress for too long (/livez).

@@ -18,10 +18,11 @@
 
 namespace offerstream {
 
-/// Built once at start, shared by reference; nothing in it changes while workers run but what its functions return.
+/// Built once at start. Each shard has a copy: its `plan` changes when a new epoch is activated; nothing else does while workers run
+/// but what the functions return. Those may be called from any thread.
 struct ShardEnvironment {
   const Config* config = nullptr;
-  std::shared_ptr<const CampaignPlan> plan{};                     ///< the epoch in force
+  std::shared_ptr<const CampaignPlan> plan{};                     ///< the epoch in force; a shard's own copy of it follows
   std::vector<std::shared_ptr<const EventMapping>> mappings{};    ///< by input
   StateStore* store = nullptr;
   LogReader* logs = nullptr;
@@ -31,8 +32,10 @@ struct ShardEnvironment {
   IdHashing hashing{};                                            ///< of customers in receipts and in the log
   /// A plan of the past, for the tail and for rows written under it.
   std::function<Result<std::shared_ptr<const CampaignPlan>>(std::uint32_t epoch)> plan_of{};
-  /// What may be adopted now; null: nothing yet, or adoption is off.
-  std::function<std::shared_ptr<const AdoptedModels>()> newest_models{};
+  /// What may be adopted now by a partition of this plan epoch; null: nothing yet, or adoption is off.
+  std::function<std::shared_ptr<const AdoptedModels>(std::uint32_t epoch)> newest_models{};
+  /// Told of plans met in the logs, in control records and of partitions taken over: another instance may have activated a newer one.
+  std::function<void(const std::shared_ptr<const CampaignPlan>&)> plan_met{};
   bool adopt = true;
   bool accept_offset_reset = false;
 

@@ -50,7 +50,10 @@ bool PlaceModel(const PublishedModel& model, const std::map<IdHash, std::size_t>
   return Replace(model.response, models.responses[place->second]);
 }
 
-SnapshotFeed::SnapshotFeed(const ShardEnvironment& environment) : environment_(environment), index_(IndexModels(*environment.plan)) {
+SnapshotFeed::SnapshotFeed(const ShardEnvironment& environment) : SnapshotFeed(environment, environment.plan) {}
+
+SnapshotFeed::SnapshotFeed(const ShardEnvironment& environment, std::shared_ptr<const CampaignPlan> plan)
+    : environment_(environment), plan_(std::move(plan)), index_(IndexModels(*plan_)) {
   models_.responses.resize(index_.size());
 }
 
@@ -82,7 +85,7 @@ bool SnapshotFeed::Take(const Record& record) {
     Log(LogLevel::kError, fmt::format("model {}: {}", record.key, stored.error().detail));
     return false;
   }
-  auto model = LearningFold::Read(*environment_.plan, stored->id, stored->version, stored->body);
+  auto model = LearningFold::Read(*plan_, stored->id, stored->version, stored->body);
   if (!model) {
     Log(LogLevel::kWarn, fmt::format("model {} cannot be adopted: {}", record.key, model.error().detail));
     return false;

@@ -20,7 +20,10 @@ namespace offerstream {
 /// to the end it had at the start: after a restart no older models than before are adopted.
 class SnapshotFeed {
  public:
+  /// For partitions of the plan that is the environment's now; `environment` outlives the feed.
   explicit SnapshotFeed(const ShardEnvironment& environment);
+  /// For partitions of this plan.
+  SnapshotFeed(const ShardEnvironment& environment, std::shared_ptr<const CampaignPlan> plan);
   ~SnapshotFeed();
 
   /// Opens the models topic at its beginning.
@@ -31,11 +34,13 @@ class SnapshotFeed {
   Status Run(const std::atomic<bool>& stop);
   /// The newest views; null before the first reading is done.
   std::shared_ptr<const AdoptedModels> Newest() const;
+  const CampaignPlan& plan() const { return *plan_; }
 
  private:
   bool Take(const Record& record);
 
   const ShardEnvironment& environment_;
+  const std::shared_ptr<const CampaignPlan> plan_;
   std::map<IdHash, std::size_t> index_;               // response model -> its place in the plan
   std::unique_ptr<LogStream> stream_;
   std::vector<std::int64_t> next_, wanted_;

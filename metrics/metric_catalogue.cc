@@ -14,6 +14,8 @@ constexpr auto kHistogram = MetricKind::kHistogram;
 constexpr auto kMetrics = std::to_array<MetricSpec>({
     {"offerstream_build_info", kGauge, "version", 1, "", "1; the labels tell the build."},
     {"offerstream_config_info", kGauge, "epoch,digest", 1, "", "1; the labels tell the plan in force."},
+    {"offerstream_config_last_reload_successful", kGauge, "", 1, "ReloadFailed", "0 when the last reading of the configuration was refused; the plan before it holds."},
+    {"offerstream_config_last_reload_success_timestamp_seconds", kGauge, "", 1, "", "Wall time of the last reading that was taken over; the start counts."},
     {"offerstream_ready", kGauge, "", 1, "NotReady", "1 when every assigned partition is recovered and the producer is sound."},
 
     {"offerstream_events_total", kCounter, "kind", 13, "NoEvents", "Events folded, by kind (repeats and late ones included)."},

@@ -52,7 +52,7 @@ class StateStore {
   };
   virtual Result<StoredModels> LoadModels(std::int32_t partition) = 0;
 
-  /// Plan texts by epoch (the tail may need an older one).
+  /// Plan texts by epoch (the tail may need an older one). Epoch 0 is the plan of this instance's own file as last activated.
   virtual Status WritePlan(std::uint32_t epoch, std::string_view text) = 0;
   virtual Result<std::map<std::uint32_t, std::string>> LoadPlans() = 0;
 

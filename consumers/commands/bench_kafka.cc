@@ -104,7 +104,7 @@ class StreamRun {
     environment.clock = &clock;
     environment.dead_letter_partitions = {1};
     environment.plan_of = [&](std::uint32_t) -> Result<std::shared_ptr<const CampaignPlan>> { return config.plan; };
-    environment.newest_models = [this] { return stream_.models; };
+    environment.newest_models = [this](std::uint32_t) { return stream_.models; };
     KafkaShard kafka(ShardOf(config));
     CountingOutbox outbox(kafka);
     DecisionWorker worker(environment, 0, kafka, outbox, kMemory);

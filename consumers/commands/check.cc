@@ -16,6 +16,14 @@ std::unique_ptr<Config> LoadOrExplain(const std::string& path, const std::map<st
   return std::move(loaded.config);
 }
 
+void TellMappings(LoadedConfig& loaded) {
+  for (std::size_t i = 0; loaded.config != nullptr && i < loaded.config->events.size(); ++i) {
+    const LoadedMapping mapping = LoadMapping(loaded.config->events[i].mapping);
+    loaded.errors.insert(loaded.errors.end(), mapping.errors.begin(), mapping.errors.end());
+  }
+  if (!loaded.errors.empty()) loaded.config.reset();
+}
+
 namespace {
 
 /// Brokers, topics and partition counts, as `run` will ask for them.
@@ -36,10 +44,7 @@ int CheckOnline(const Config& config) {
 int RunCheck(const CheckOptions& options) {
   LoadedConfig loaded = LoadConfig(options.config, options.set);
   // The mappings' mistakes are told in the same breath.
-  for (std::size_t i = 0; loaded.config != nullptr && i < loaded.config->events.size(); ++i) {
-    const LoadedMapping mapping = LoadMapping(loaded.config->events[i].mapping);
-    loaded.errors.insert(loaded.errors.end(), mapping.errors.begin(), mapping.errors.end());
-  }
+  TellMappings(loaded);
   for (const ConfigError& error : loaded.errors) fmt::print("{}\n", error.Text());
   if (!loaded.errors.empty()) {
     fmt::print(stderr, "{}: {} mistakes\n", options.config, loaded.errors.size());

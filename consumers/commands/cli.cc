@@ -9,6 +9,7 @@
 #include "consumers/commands/backtest.h"
 #include "consumers/commands/bench.h"
 #include "consumers/commands/check.h"
+#include "consumers/commands/config_change.h"
 #include "consumers/commands/demo.h"
 #include "consumers/commands/dlq.h"
 #include "consumers/commands/init.h"
@@ -65,6 +66,28 @@ void AddCheck(CLI::App& app, Chosen& chosen) {
   command.add_flag("--online", options->online, "ask the brokers, too");
   command.add_flag("--json", options->json, "result as JSON");
   AddSet(command, options->set);
+}
+
+void AddConfig(CLI::App& app, Chosen& chosen) {
+  CLI::App& group = *app.add_subcommand("config", "what a changed configuration says and would do, before it is activated");
+  group.require_subcommand(1);
+  for (const char* what : {"diff", "preview"}) {
+    auto options = std::make_shared<ConfigChangeOptions>();
+    options->what = what;
+    const bool preview = std::string_view(what) == "preview";
+    CLI::App& command = AddCommand(group, chosen, what,
+                                   preview ? "what a change would have done to the last decisions" : "the settings that differ, and which need a restart",
+                                   options, RunConfigChange);
+    command.add_option("-c,--config", options->config, "the configuration as it is")->required();
+    command.add_option("changed", options->changed, "the configuration as it would be")->required();
+    command.add_flag("--json", options->json, "result as JSON");
+    AddSet(command, options->set);
+    if (!preview) continue;
+    command.add_option("input", options->inputs, "events: files (.gz and .zst by name); default: the topics of the configuration");
+    command.add_option("--decisions", options->decisions, "with files: published decisions, one a line (repeatable; default: made from the events)")
+        ->allow_extra_args(false);
+    command.add_option("--last", options->last, "decisions compared (default 10000); those before teach the models")->check(CLI::Range(1, 100'000'000));
+  }
 }
 
 void AddInit(CLI::App& app, Chosen& chosen) {
@@ -319,6 +342,7 @@ int RunCommandLine(int argc, char** argv) {
   AddBacktest(app, chosen);
   AddBench(app, chosen);
   AddCheck(app, chosen);
+  AddConfig(app, chosen);
   AddInit(app, chosen);
   AddInspect(app, chosen);
   AddMapping(app, chosen);

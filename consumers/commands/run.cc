@@ -22,8 +22,8 @@ namespace {
 
 constexpr std::chrono::seconds kEndPatience{3};
 
-/// Counts SIGTERM and SIGINT on a thread of its own; all others have them blocked. While the service starts, the first ends the
-/// process. SIGHUP is answered in the log.
+/// Counts SIGTERM and SIGINT, and apart from them SIGHUP, on a thread of its own; all others have them blocked. While the service
+/// starts, the first of the former ends the process.
 class SignalCounter {
  public:
   SignalCounter() {
@@ -36,7 +36,7 @@ class SignalCounter {
       while (!stop_) {
         const timespec step{0, 50'000'000};
         const int signal = sigtimedwait(&signals_, nullptr, &step);
-        if (signal == SIGHUP) Log(LogLevel::kWarn, "SIGHUP: configuration reload is not supported yet: restart");
+        if (signal == SIGHUP) ++hangups_;
         else if (signal > 0) ++count_;
         if (count_ == 0 || !starting_) continue;
         // Kafka may be waited for; nothing is open yet that would need an orderly end.
@@ -51,11 +51,12 @@ class SignalCounter {
     thread_.join();
   }
   const std::atomic<int>& count() const { return count_; }
+  const std::atomic<int>& hangups() const { return hangups_; }
   void Started() { starting_ = false; }
 
  private:
   sigset_t signals_{};
-  std::atomic<int> count_{0};
+  std::atomic<int> count_{0}, hangups_{0};
   std::atomic<bool> stop_{false}, starting_{true};
   std::thread thread_;
 };
@@ -90,6 +91,11 @@ void StopForMemory() {
 }  // namespace
 
 int RunRun(const RunOptions& options) {
+  // What asks for a reload while this starts waits until it has started.
+  sigset_t hangup;
+  sigemptyset(&hangup);
+  sigaddset(&hangup, SIGHUP);
+  pthread_sigmask(SIG_BLOCK, &hangup, nullptr);
   std::unique_ptr<Config> config = LoadOrExplain(options.config, options.set);
   if (config == nullptr) return ExitCode(Code::kConfiguration);
   (void)prctl(PR_SET_DUMPABLE, 0);   // secrets of the configuration stay out of core files
@@ -99,7 +105,12 @@ int RunRun(const RunOptions& options) {
   (void)std::signal(SIGXFSZ, SIG_IGN);   // a file that may not grow is an error of the store, not a death without a word
   SetUpLog(config->log_level, config->log_format);
   SignalCounter signals;
-  Service service(std::move(config), {options.accept_offset_reset});
+  const auto load = [&options] {
+    LoadedConfig loaded = LoadConfig(options.config, options.set);
+    TellMappings(loaded);
+    return loaded;
+  };
+  Service service(std::move(config), {options.accept_offset_reset, load, &signals.hangups()});
   Status ended = service.Start();
   signals.Started();
   if (ended) {

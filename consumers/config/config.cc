@@ -12,6 +12,7 @@
 #include "consumers/config/embedded_files.h"
 #include "consumers/config/plan_builder.h"
 #include "consumers/config/settings.h"
+#include "consumers/config/settings_diff.h"
 
 extern char** environ;
 
@@ -291,6 +292,7 @@ LoadedConfig Build(const std::string& text, const std::string& path,
     ReadProcess(*root, *config, mistakes);
     ReadEvents(*root, *config, mistakes);
     config->plan = BuildPlan(*root, 1, mistakes);
+    config->settings = FlatSettings(*root);
     loaded.config = std::move(config);
   }
   loaded.errors = mistakes.Take();

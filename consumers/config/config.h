@@ -53,6 +53,8 @@ struct Config {
   std::uint32_t metrics_max_offers = 200;
   bool dev = false;  ///< silences replication warnings
   std::shared_ptr<const CampaignPlan> plan{};
+  /// Every key that was given, as "offers[gold-card].value" -> text; secrets as a hash. For ChangesOf.
+  std::map<std::string, std::string> settings{};
 
   // Internal topics.
   std::string ProfilesTopic() const { return app_id + "-profiles"; }

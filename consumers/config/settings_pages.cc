@@ -3,6 +3,7 @@
 
 #include "consumers/config/quantity_text.h"
 #include "consumers/config/settings.h"
+#include "consumers/config/settings_diff.h"
 
 namespace offerstream {
 
@@ -143,14 +144,14 @@ std::string ConfigReference() {
   std::string page =
       "# Configuration reference\n\n"
       "Made from the settings table by `offerstream schema reference`. `[]` stands for each entry of a list, `*` for "
-      "each name.\n\n"
-      "| key | default | range | effect |\n|---|---|---|---|\n";
+      "each name. What takes effect on a `reload` (SIGHUP) does so at a `start`, too.\n\n"
+      "| key | default | range | takes effect | effect |\n|---|---|---|---|---|\n";
   for (const Setting& setting : Settings()) {
-    page += fmt::format("| `{}` | {} | {} | {} |\n", setting.path,
+    page += fmt::format("| `{}` | {} | {} | {} | {} |\n", setting.path,
                         setting.required           ? "required"
                         : setting.standard.empty() ? ""
                                                    : fmt::format("`{}`", setting.standard),
-                        RangeOf(setting), setting.type == T::kLater ? "" : setting.effect);
+                        RangeOf(setting), NeedsRestart(setting.path) ? "start" : "reload", setting.type == T::kLater ? "" : setting.effect);
   }
   return page;
 }

@@ -182,4 +182,14 @@ TxnSeq PeekJournalSeq(std::string_view framed) {
   return piece ? piece->seq : 0;
 }
 
+std::uint32_t PeekJournalEpoch(std::string_view framed) {
+  const Result<Piece> piece = OpenPiece(framed);
+  if (!piece || piece->number != 0) return 0;
+  ByteReader in(piece->bytes);
+  (void)in.U64();   // log id
+  (void)in.U64();
+  const auto epoch = static_cast<std::uint32_t>(in.Varint());
+  return in.ok() ? epoch : 0;
+}
+
 }  // namespace offerstream

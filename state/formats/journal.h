@@ -56,5 +56,7 @@ class JournalReader {
 
 /// The seq of an encoded piece without decoding it; 0 on damage.
 TxnSeq PeekJournalSeq(std::string_view piece);
+/// The plan epoch an encoded first piece says its facts are to be read with; 0 for later pieces and on damage.
+std::uint32_t PeekJournalEpoch(std::string_view piece);
 
 }  // namespace offerstream

@@ -338,10 +338,10 @@ TEST_F(RunTest, AHangupIsAnsweredAndAQuietRunNeverMakesItsProducerAnew) {
   ServiceProcess process({"run", "-c", app.config_path()}, app.log());
   for (int i = 0; i < 400 && app.Consumed() < 2000; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(50));
   process.Signal(SIGHUP);
-  for (int i = 0; i < 100 && Occurrences(process.Log(), "configuration reload is not supported yet: restart") == 0; ++i) {
+  for (int i = 0; i < 100 && Occurrences(process.Log(), "configuration read again: nothing has changed") == 0; ++i) {
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
   }
-  EXPECT_EQ(Occurrences(process.Log(), "configuration reload is not supported yet: restart"), 1u);
+  EXPECT_EQ(Occurrences(process.Log(), "configuration read again: nothing has changed"), 1u);
   EXPECT_FALSE(process.Ended());
   process.Signal(SIGTERM);
   EXPECT_EQ(process.AwaitCode(15), 0) << process.Log();

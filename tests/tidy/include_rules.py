@@ -25,7 +25,7 @@ ROOM_OF = (
     (r"consumers/wire/", "consumers/wire"),
     (r"consumers/kafka/", "consumers/kafka"),
     (r"consumers/offline/", "consumers/offline"),
-    (r"consumers/service(_customers)?\.", "consumers/service"),
+    (r"consumers/service(_customers|_plans)?\.", "consumers/service"),
     (r"consumers/commands/", "consumers/commands"),
     (r"consumers/main\.cc", "consumers/main"),
     (r"consumers/[^/]+$", "consumers/workers"),

@@ -135,7 +135,7 @@ def profiles(brokers, app):
     """The newest row of each customer without as_of: what the changelog says the state is."""
     rows = {}
     for partition, _, key, value in read_raw(brokers, f"{app}-profiles"):
-        if key is None or key == b"meta" or key.startswith(b"plan|"):
+        if key is None or not key.startswith(b"p|"):   # the rest: meta, plans and claims to their numbers
             continue
         rows[partition, key] = None if value is None else value[FRAME_BYTES + 8:]
     return {k: v for k, v in rows.items() if v is not None}
