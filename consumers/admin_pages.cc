@@ -1,7 +1,9 @@
 #include "consumers/admin_pages.h"
 
 #include <charconv>
+#include <utility>
 
+#include "consumers/admin_erasure.h"
 #include "consumers/admin_json.h"
 #include "consumers/wire/experiment_json.h"
 #include "consumers/metrics_page.h"
@@ -13,8 +15,9 @@ namespace {
 HttpReply Json(std::string body) { return {200, "application/json", std::move(body)}; }
 
 HttpReply Index(const AdminRoutes& routes) {
-  std::string body = "{\"paths\":[";
+  std::string body = "{\"paths\":[", before;
   for (const std::string& pattern : routes.Patterns()) {
+    if (pattern == std::exchange(before, pattern)) continue;   // another method
     if (body.back() != '[') body += ",";
     body += JsonText(pattern);
   }
@@ -39,9 +42,11 @@ HttpReply Decisions(const ServiceView& service, const HttpRequest& request) {
 
 HttpReply Customer(ServiceView& service, const HttpRequest& request) {
   const auto view = service.Customer(request.parts[0]);
-  if (view) return Json(CustomerJson(view->plan != nullptr ? *view->plan : *service.plan(), *view));
-  if (view.error().code == Code::kNotFound) return ErrorReply(404, "This instance knows no such customer.");
-  return ErrorReply(503, Sentence(view.error().code));
+  HttpReply reply = view ? Json(CustomerJson(view->plan != nullptr ? *view->plan : *service.plan(), *view))
+                    : view.error().code == Code::kNotFound ? ErrorReply(404, "This instance knows no such customer.")
+                                                           : ErrorReply(503, Sentence(view.error().code));
+  service.Audit("read", request.parts[0], request.peer, reply.status);
+  return reply;
 }
 
 HttpReply Drivers(const ServiceView& service, const HttpRequest& request) {
@@ -68,6 +73,7 @@ void AddAdminPages(ServiceView& service, std::uint32_t metrics_max_offers, Admin
     return HttpReply{200, "text/plain; version=0.0.4; charset=utf-8", RenderMetrics(service, routes, metrics_max_offers)};
   });
   add("/api/v1/customers/{}", "customer", [&service](const HttpRequest& r) { return Customer(service, r); });
+  routes.Add("/api/v1/customers/{}", "erase", [&service](const HttpRequest& r) { return EraseCustomer(service, r); }, Access::kAdmin, "DELETE");
   add("/api/v1/offers", "offers", [&service](const HttpRequest&) { return Json(OffersJson(*service.plan())); });
   add("/api/v1/segments", "segments",
       [&service](const HttpRequest&) { return Json(SegmentsJson(*service.plan(), service.models().get())); });

@@ -82,19 +82,24 @@ HttpReply ErrorReply(unsigned status, std::string_view sentence) {
   return {status, "application/json", "{\"error\":" + JsonText(sentence) + "}\n"};
 }
 
-void AdminRoutes::Add(std::string pattern, std::string name, Route route) {
-  entries_.push_back({std::move(pattern), std::move(name), std::move(route)});
+void AdminRoutes::Add(std::string pattern, std::string name, Route route, Access access, std::string method) {
+  entries_.push_back({std::move(pattern), std::move(name), std::move(method), std::move(route), access});
 }
 
 HttpReply AdminRoutes::Answer(HttpRequest request) const {
   std::string name = "unknown";
   HttpReply reply = ErrorReply(404, "There is nothing at this path; / lists what there is.");
   const auto path = Split(request.path, '/');
+  std::string allowed;
   for (const Entry& entry : entries_) {
     if (!Matches(entry.pattern, path, request.parts)) continue;
+    if (allowed.empty()) name = entry.name;   // of several methods the first stands for the path
+    const bool reads = entry.method == "GET";
+    allowed += (allowed.empty() ? "" : ", ") + std::string(reads ? "GET, HEAD" : entry.method);
+    reply = ErrorReply(405, "Allowed here: " + allowed + ".");
+    if (request.method != entry.method && !(reads && request.method == "HEAD")) continue;
     name = entry.name;
-    reply = request.method == "GET" || request.method == "HEAD" ? entry.route(request)
-                                                                : ErrorReply(405, "Only GET and HEAD are allowed here.");
+    reply = entry.route(request);
     break;
   }
   const std::lock_guard lock(mutex_);

@@ -11,12 +11,17 @@
 
 namespace offerstream {
 
+/// Who may ask for a route, where tokens are set: anybody, whoever reads, whoever administers. Customers are for administrators.
+enum class Access : std::uint8_t { kProbe, kRead, kAdmin };
+
 /// What of a request a route may see.
 struct HttpRequest {
   std::string method{};
   std::string path{};                          ///< decoded, without the query
   std::map<std::string, std::string> query{};
   std::string authorization{};
+  std::string content_type{};
+  std::string peer{};                          ///< address of the other end
   std::vector<std::string> parts{};            ///< what the route's `{}` matched
 };
 
@@ -27,12 +32,13 @@ struct HttpReply {
   std::string body{};
 };
 
-/// Read-only routes (GET and HEAD). Add before the server starts; Answer from any thread.
+/// Routes by method. Add before the server starts; Answer from any thread.
 class AdminRoutes {
  public:
   using Route = std::function<HttpReply(const HttpRequest&)>;
-  /// `pattern`: "/api/v1/customers/{}"; a `{}` matches one path segment. `name` is the handler label of the metrics.
-  void Add(std::string pattern, std::string name, Route route);
+  /// `pattern`: "/api/v1/customers/{}"; a `{}` matches one path segment. `name` is the handler label of the metrics. A GET route
+  /// answers HEAD, too; one of another method changes something.
+  void Add(std::string pattern, std::string name, Route route, Access access = Access::kRead, std::string method = "GET");
   /// 404 for unknown paths, 405 for other methods, 400 for paths that are not clean (dots, NUL, bad escapes).
   HttpReply Answer(HttpRequest request) const;
   /// Requests answered so far by (handler, code).
@@ -42,8 +48,9 @@ class AdminRoutes {
 
  private:
   struct Entry {
-    std::string pattern{}, name{};
+    std::string pattern{}, name{}, method{};
     Route route{};
+    Access access = Access::kRead;
   };
   std::vector<Entry> entries_{};
   mutable std::mutex mutex_{};  // guards counts_

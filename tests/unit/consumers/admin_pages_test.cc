@@ -129,6 +129,26 @@ TEST_F(AdminPages, CustomerShowsTextsThePlanKnowsAndCapsThatHold) {
   EXPECT_EQ(Get("/api/v1/customers/bob").status, 404u);
 }
 
+TEST_F(AdminPages, AnErasureIsAcceptedToldWhereItsReceiptWillBeAndAudited) {
+  const auto erase = [&](std::string_view target) {
+    HttpRequest request;
+    request.method = "DELETE";
+    request.content_type = "application/json";
+    request.peer = "127.0.0.1";
+    EXPECT_TRUE(ParseTarget(target, request));
+    return routes_.Answer(std::move(request));
+  };
+  const HttpReply reply = erase("/api/v1/customers/ann");
+  EXPECT_EQ(reply.status, 202u);
+  EXPECT_EQ(reply.body, "{\"request_id\":\"erase-1\",\"customer\":\"hash of ann\",\"receipts\":\"app-erasures\",\"partitions\":[0,1]}\n");
+  EXPECT_EQ(erase("/api/v1/customers/" + std::string(129, 'x')).status, 400u);
+  EXPECT_EQ(erase("/api/v1/offers").status, 405u);
+  service_.ready = false;
+  EXPECT_EQ(erase("/api/v1/customers/bob").status, 503u);
+  EXPECT_EQ(service_.audit.front(), "erase erase-1|ann|202");
+  EXPECT_EQ(service_.audit.back(), "erase -|bob|503");
+}
+
 TEST_F(AdminPages, ChurnTellsWhatIsAtRiskOfACustomerAndOfSegments) {
   const std::string ann = Get("/api/v1/customers/ann").body, all = Get("/api/v1/churn").body, metrics = Get("/metrics").body;
   // Half of the hundred is left after 90 days: 50 ln 2 / 90 d = 140.65 a year, three quarters of it at risk.
