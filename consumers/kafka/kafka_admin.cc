@@ -1,5 +1,6 @@
 #include <chrono>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include <fmt/format.h>
@@ -51,6 +52,8 @@ Result<std::map<std::string, std::int32_t>> KafkaAdmin::Partitions(const std::ve
 }
 
 namespace {
+
+constexpr int kFencedPauseMs = 500;
 
 using Queue = std::unique_ptr<rd_kafka_queue_t, decltype(&rd_kafka_queue_destroy)>;
 using AdminEvent = std::unique_ptr<rd_kafka_event_t, decltype(&rd_kafka_event_destroy)>;
@@ -142,6 +145,15 @@ Result<std::vector<KafkaAdmin::Member>> KafkaAdmin::Members(const std::string& g
 }
 
 Status KafkaAdmin::Create(const std::vector<NewTopic>& topics, int timeout_ms) {
+  // A broker whose heartbeat was late is fenced for a moment; where it is the only one, topics cannot be placed until it is back.
+  for (const std::int64_t deadline = KafkaNowMs() + timeout_ms;;) {
+    Status made = TryToCreate(topics, timeout_ms);
+    if (made || made.error().detail.find("currently fenced") == std::string::npos || KafkaNowMs() >= deadline) return made;
+    std::this_thread::sleep_for(std::chrono::milliseconds(kFencedPauseMs));
+  }
+}
+
+Status KafkaAdmin::TryToCreate(const std::vector<NewTopic>& topics, int timeout_ms) {
   char text[kErrorTextBytes];
   std::vector<rd_kafka_NewTopic_t*> wanted;
   for (const NewTopic& topic : topics) {

@@ -113,6 +113,7 @@ class KafkaAdmin {
 
  private:
   KafkaAdmin();
+  Status TryToCreate(const std::vector<NewTopic>& topics, int timeout_ms);
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };
