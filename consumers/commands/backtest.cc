@@ -101,21 +101,10 @@ Result<BacktestReport> Pass(const BacktestArguments& arguments, const Setting& s
   }
   options.bounds = std::move(bounds);
   Backtest backtest(setting.config->plan, setting.mapping, setting.policies, setting.own ? &setting.decisions : nullptr, options);
-  std::string key, value;
   for (const std::string& path : arguments.inputs) {
     backtest.input().files.push_back(path);
-    auto file = InputFile::Open(path, *setting.mapping);
-    if (!file) return tl::unexpected<Error>(file.error());
-    for (;;) {
-      const auto more = (*file)->Next(key, value);
-      if (!more) return tl::unexpected<Error>(more.error());
-      if (!*more) break;
-      Record record;
-      record.value = value;
-      record.key = key;
-      record.null_key = key.empty();
-      backtest.Apply(record);
-    }
+    Status read = ReadRecords(path, *setting.mapping, [&](Record& record) { backtest.Apply(record); });
+    if (!read) return tl::unexpected<Error>(read.error());
   }
   return backtest.Finish();
 }

@@ -44,22 +44,13 @@ Two Load(const ConfigChangeOptions& options) {
 
 /// Files in their order; a record's offset is its number.
 Status ReadFiles(const ConfigChangeOptions& options, const EventMapping& mapping, const Each& each) {
-  std::string key, value;
   std::int64_t offset = 0;
   for (const std::string& path : options.inputs) {
-    auto file = InputFile::Open(path, mapping);
-    if (!file) return tl::unexpected<Error>(file.error());
-    for (;;) {
-      const auto more = (*file)->Next(key, value);
-      if (!more) return tl::unexpected<Error>(more.error());
-      if (!*more) break;
-      Record record;
-      record.value = value;
-      record.key = key;
-      record.null_key = key.empty();
+    Status read = ReadRecords(path, mapping, [&](Record& record) {
       record.cause.offset = offset++;
       each(record);
-    }
+    });
+    if (!read) return read;
   }
   return {};
 }

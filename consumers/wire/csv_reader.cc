@@ -125,4 +125,20 @@ Result<bool> InputFile::Next(std::string& key, std::string& value) {
   }
 }
 
+Status ReadRecords(const std::string& path, const EventMapping& mapping, const std::function<void(Record&)>& each) {
+  auto file = InputFile::Open(path, mapping);
+  if (!file) return tl::unexpected<Error>(file.error());
+  std::string key, value;
+  for (;;) {
+    const auto more = (*file)->Next(key, value);
+    if (!more) return tl::unexpected<Error>(more.error());
+    if (!*more) return {};
+    Record record;
+    record.value = value;
+    record.key = key;
+    record.null_key = key.empty();
+    each(record);
+  }
+}
+
 }  // namespace offerstream

@@ -1,10 +1,12 @@
 // CSV rows as JSON objects of texts, so that JSON Pointers work on both; and any input file as JSON records.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "consumers/seams/record.h"
 #include "consumers/wire/event_mapping.h"
 #include "consumers/wire/file_reader.h"
 
@@ -54,5 +56,8 @@ class InputFile {
   std::unique_ptr<FileReader> lines_;
   std::unique_ptr<CsvReader> csv_;
 };
+
+/// Every record of a file, as one from Kafka would come (an empty key: none), without a position. Errors: kIo.
+Status ReadRecords(const std::string& path, const EventMapping& mapping, const std::function<void(Record&)>& each);
 
 }  // namespace offerstream

@@ -4,13 +4,28 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "models/domain/campaign_plan.h"
 #include "models/domain/customer_profile.h"
 #include "models/domain/random.h"
 #include "state/marks.h"
+#include "state/state_batch.h"
 
 namespace offerstream::samples {
+
+/// A row at the end of the batch; an empty value: erased.
+inline void AddRow(StateBatch& batch, std::string_view id, std::string_view value, TxnSeq as_of) {
+  StateRow row;
+  row.as_of = as_of;
+  row.id_begin = static_cast<std::uint32_t>(batch.arena.size());
+  row.id_size = static_cast<std::uint32_t>(id.size());
+  batch.arena += id;
+  row.value_begin = static_cast<std::uint32_t>(batch.arena.size());
+  row.value_size = static_cast<std::uint32_t>(value.size());
+  batch.arena += value;
+  batch.rows.push_back(row);
+}
 
 /// Three channels, four offers, three outcomes, four attributes, two placements.
 inline std::shared_ptr<CampaignPlan> Plan() {

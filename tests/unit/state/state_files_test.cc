@@ -41,21 +41,10 @@ std::unique_ptr<StateStore> Open(const std::string& path) {
 /// Customers c1000.. of a partition and perhaps the canary: as a row, or erased.
 void Write(StateStore& store, std::int32_t partition, TxnSeq seq, TxnSeq floor, int rows, bool canary, bool erased = false) {
   StateBatch batch;
-  const auto add = [&](std::string_view id, std::string_view value) {
-    StateRow row;
-    row.as_of = seq;
-    row.id_begin = static_cast<std::uint32_t>(batch.arena.size());
-    row.id_size = static_cast<std::uint32_t>(id.size());
-    batch.arena += id;
-    row.value_begin = static_cast<std::uint32_t>(batch.arena.size());
-    row.value_size = static_cast<std::uint32_t>(value.size());
-    batch.arena += value;
-    batch.rows.push_back(row);
-  };
   std::string value;
   EncodeProfile(CampaignPlan{}, CustomerProfile{}, seq, value);
-  for (int n = 0; n < rows; ++n) add("c" + std::to_string(1000 + n), value);
-  if (canary || erased) add(kCanary, erased ? std::string_view() : std::string_view(value));
+  for (int n = 0; n < rows; ++n) samples::AddRow(batch, "c" + std::to_string(1000 + n), value, seq);
+  if (canary || erased) samples::AddRow(batch, kCanary, erased ? std::string_view() : std::string_view(value), seq);
   PartitionMeta meta;
   meta.committed = samples::Position(seq);
   meta.floor = samples::Position(floor);

@@ -14,18 +14,6 @@ namespace {
 
 using Rows = std::map<std::string, std::string>;
 
-void Add(StateBatch& batch, std::string_view id, std::string_view value, TxnSeq as_of) {
-  StateRow row;
-  row.as_of = as_of;
-  row.id_begin = static_cast<std::uint32_t>(batch.arena.size());
-  row.id_size = static_cast<std::uint32_t>(id.size());
-  batch.arena += id;
-  row.value_begin = static_cast<std::uint32_t>(batch.arena.size());
-  row.value_size = static_cast<std::uint32_t>(value.size());
-  batch.arena += value;
-  batch.rows.push_back(row);
-}
-
 PartitionMeta Meta(TxnSeq committed, TxnSeq floor) {
   PartitionMeta meta;
   meta.committed = samples::Position(committed);
@@ -70,8 +58,8 @@ TEST_P(EveryStore, RowsAndMetaOfOneWriteAreThereTogetherAndSurviveReopening) {
   ASSERT_FALSE(store->LoadMeta(3));
   EXPECT_EQ(store->LoadMeta(3).error().code, Code::kNotFound);
   StateBatch batch;
-  Add(batch, "anna", "one", 1);
-  Add(batch, "bert", std::string("\0two", 4), 1);
+  samples::AddRow(batch, "anna", "one", 1);
+  samples::AddRow(batch, "bert", std::string("\0two", 4), 1);
   ASSERT_TRUE(store->Write(3, batch, Meta(1, 1)));
   Open();
   EXPECT_EQ(All(3), (Rows{{"anna", "one"}, {"bert", std::string("\0two", 4)}}));
@@ -92,10 +80,10 @@ TEST_P(EveryStore, RowsAndMetaOfOneWriteAreThereTogetherAndSurviveReopening) {
 
 TEST_P(EveryStore, PartitionsDoNotSeeEachOther) {
   StateBatch batch;
-  Add(batch, "anna", "x", 1);
+  samples::AddRow(batch, "anna", "x", 1);
   for (std::int32_t partition : {0, 1, 255, 256, 65'534}) {
     batch.Clear();
-    Add(batch, "anna", std::to_string(partition), 1);
+    samples::AddRow(batch, "anna", std::to_string(partition), 1);
     ASSERT_TRUE(store->Write(partition, batch, Meta(1, 1)));
   }
   ASSERT_TRUE(store->DropPartition(255));
@@ -106,7 +94,7 @@ TEST_P(EveryStore, PartitionsDoNotSeeEachOther) {
 
 TEST_P(EveryStore, ManyAreReadInOneCallAndMissingOnesAreLeftOut) {
   StateBatch batch;
-  for (int n = 0; n < 500; n += 2) Add(batch, "c" + std::to_string(1000 + n), std::to_string(n), 1);
+  for (int n = 0; n < 500; n += 2) samples::AddRow(batch, "c" + std::to_string(1000 + n), std::to_string(n), 1);
   ASSERT_TRUE(store->Write(0, batch, Meta(1, 1)));
   std::vector<std::string> names;
   for (int n = 0; n < 500; ++n) names.push_back("c" + std::to_string(1000 + n));
@@ -121,7 +109,7 @@ TEST_P(EveryStore, ManyAreReadInOneCallAndMissingOnesAreLeftOut) {
 
 TEST_P(EveryStore, AScanIsInKeyOrderAndStopsWhenAsked) {
   StateBatch batch;
-  for (const char* id : {"a", "aa", "b", "\xff", "\xff\xff"}) Add(batch, id, "v", 1);
+  for (const char* id : {"a", "aa", "b", "\xff", "\xff\xff"}) samples::AddRow(batch, id, "v", 1);
   ASSERT_TRUE(store->Write(0, batch, Meta(1, 1)));
   std::vector<std::string> seen;
   ASSERT_TRUE(store->Scan(0, [&](std::string_view id, std::string_view) {
@@ -133,11 +121,11 @@ TEST_P(EveryStore, AScanIsInKeyOrderAndStopsWhenAsked) {
 
 TEST_P(EveryStore, ATombstoneStaysUntilTheFloorIncludesIt) {
   StateBatch batch;
-  Add(batch, "anna", "x", 1);
+  samples::AddRow(batch, "anna", "x", 1);
   ASSERT_TRUE(store->Write(0, batch, Meta(1, 1)));
   batch.Clear();
-  Add(batch, "anna", "", 5);
-  Add(batch, "bert", "", 5);
+  samples::AddRow(batch, "anna", "", 5);
+  samples::AddRow(batch, "bert", "", 5);
   ASSERT_TRUE(store->Write(0, batch, Meta(5, 4)));
   Open();
   std::string value;
@@ -147,7 +135,7 @@ TEST_P(EveryStore, ATombstoneStaysUntilTheFloorIncludesIt) {
   EXPECT_TRUE(peek->gone);
   EXPECT_EQ(peek->as_of, 5u);
   batch.Clear();
-  Add(batch, "bert", "born again", 6);
+  samples::AddRow(batch, "bert", "born again", 6);
   PartitionMeta restoring = Meta(6, 6);
   restoring.restoring = true;
   ASSERT_TRUE(store->Write(0, batch, restoring));
@@ -158,10 +146,10 @@ TEST_P(EveryStore, ATombstoneStaysUntilTheFloorIncludesIt) {
 
 TEST_P(EveryStore, ATombstoneWhoseFloorIsReachedInTheSameWriteLeavesNothing) {
   StateBatch batch;
-  Add(batch, "anna", "x", 1);
+  samples::AddRow(batch, "anna", "x", 1);
   ASSERT_TRUE(store->Write(0, batch, Meta(1, 1)));
   batch.Clear();
-  Add(batch, "anna", "", 2);
+  samples::AddRow(batch, "anna", "", 2);
   ASSERT_TRUE(store->Write(0, batch, Meta(2, 2)));
   EXPECT_TRUE(All(0).empty());
 }
